@@ -1,0 +1,1 @@
+"""Comparison of simulated with human donations: arrays in, small records out."""

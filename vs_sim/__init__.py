@@ -1,0 +1,1 @@
+"""vs_sim: dialogue studies with simulated people."""
