@@ -1,0 +1,315 @@
+"""One condition's donations against the humans': every number with its interval, its noise floor and its baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.distance import (
+    DEFAULT_EDGES,
+    Floats,
+    bin_shares_of,
+    ks_of,
+    l1_bins_of,
+    l1_per_dialogue,
+    mean_of,
+    median_of,
+    share_zero_of,
+    shares,
+    tabulate,
+    wasserstein_of,
+)
+from analysis.samples import Arm, Cents, Cleaning, HumanSample, Which
+from analysis.uncertainty import (
+    Distance,
+    Floor,
+    Interval,
+    bootstrap_clusters,
+    bootstrap_ratio,
+    bootstrap_table,
+    matched_floor,
+    noise_floor,
+    percentile_interval,
+    permutation_p,
+)
+from vs_sim.records import MAX_CENTS, Record
+
+Summary = Callable[[Cents, Any], Floats]
+
+SUMMARIES: dict[str, tuple[str, Summary]] = {
+    "share_zero": ("share", share_zero_of),
+    "mean": ("cents", mean_of),
+    "median": ("cents", median_of),
+}
+DISTANCES: dict[str, tuple[str, Distance]] = {
+    "ks": ("share", ks_of),
+    "l1_bins": ("share", l1_bins_of),
+    "wasserstein": ("cents", wasserstein_of),
+}
+
+
+class Metric(Record):
+    """One number of a comparison; whatever cannot be computed is None.
+
+    Attributes:
+        name: ``share_zero``, ``mean``, ``median`` (of the simulated donations), ``ks``, ``l1_bins``, ``wasserstein``,
+            ``l1_per_dialogue`` (simulated against human).
+        unit: ``share`` (0 to 1; 0 to 2 for ``l1_bins``), ``cents`` or ``dollars``.
+        value: the number.
+        low, high: 95 % bootstrap interval; None with fewer than two personas.
+        human, human_low, human_high: the same of the humans; None for distances.
+        floor_mean, floor_q95: what humans against humans score, mean and 95 % quantile; None for summaries.
+        baseline_zero: what "everybody gives nothing" scores; None for summaries.
+        baseline_median: what "everybody gives the human median" scores; None for summaries.
+        baseline_shuffled: what the humans themselves score in random order, on average; None for summaries.
+    """
+
+    name: str
+    unit: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    human: float | None = None
+    human_low: float | None = None
+    human_high: float | None = None
+    floor_mean: float | None = None
+    floor_q95: float | None = None
+    baseline_zero: float | None = None
+    baseline_median: float | None = None
+    baseline_shuffled: float | None = None
+
+
+class Comparison(Record):
+    """Simulated against human donations of one condition.
+
+    Attributes:
+        arm, condition, model, which: as in `analysis.samples.Arm`.
+        cleaning: what was done with amounts above 200 cents, on both sides.
+        n_planned, n_missing: conversations planned, and those of them without a donation.
+        missing: why -> how many.
+        n: number of simulated donations compared.
+        n_cleaned: simulated donations above 200 cents that the cleaning dropped or capped.
+        n_personas: number of different personas behind them.
+        n_matched: number of them with a matched human donation.
+        n_human, n_human_dropped, n_human_capped, human_source: as in `analysis.samples.HumanSample`.
+        human_median: the median human donation, in whole cents (the lower of the two middle ones if n is even).
+        metrics: the numbers.
+        ks_p: permutation p of the KS distance; None where a persona has more than one conversation (they are not independent).
+        support: amounts that occur on either side, whole cents, rising.
+        ecdf: share of the simulated donations at or below each amount; None if n is 0.
+        human_ecdf: the same of the humans.
+        bin_edges: lower ends of the bins in whole cents, half-open, the last without an upper end.
+        bin_shares: share of the simulated donations in each bin; None if n is 0.
+        human_bin_shares: the same of the humans.
+        seed, n_resamples: of the resampling.
+    """
+
+    arm: str
+    condition: str
+    model: str
+    which: Which
+    cleaning: Cleaning
+    n_planned: int
+    n_missing: int
+    missing: dict[str, int]
+    n: int
+    n_cleaned: int
+    n_personas: int
+    n_matched: int
+    n_human: int
+    n_human_dropped: int
+    n_human_capped: int
+    human_source: str
+    human_median: int
+    metrics: tuple[Metric, ...]
+    ks_p: float | None
+    support: tuple[int, ...]
+    ecdf: tuple[float, ...] | None
+    human_ecdf: tuple[float, ...]
+    bin_edges: tuple[int, ...]
+    bin_shares: tuple[float, ...] | None
+    human_bin_shares: tuple[float, ...]
+    seed: int
+    n_resamples: int
+
+    def metric(self, name: str) -> Metric:
+        """The metric of that name.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        raise KeyError(f"no metric {name!r}, expected one of {', '.join(m.name for m in self.metrics)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return self.model_dump(mode="json")
+
+
+def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000) -> Comparison:
+    """Compares the donations of one condition with those of humans.
+
+    The distributions are compared with all of `human`; `l1_per_dialogue` with the matched humans only. The cleaning rule of
+    `human` holds for all of them. The noise floor is that of this very comparison: as many humans as there are simulated
+    donations, against as many as there are in `human`.
+
+    The intervals of distances resample personas and humans. They cover well where a distance exceeds its noise floor; close to
+    the floor they lie too high, because a distance cannot fall below 0 and resampling adds noise: read the floor and the p there.
+
+    Args:
+        arm: simulated donations; may be empty.
+        human: human donations, at least one.
+        seed: of all resampling, 0 or more; the same seed gives the same comparison.
+        n_resamples: number of bootstrap samples, permutations and floor pairs, at least 1.
+
+    Raises:
+        ValueError: if `human` is empty, the seed negative or `n_resamples` below 1.
+    """
+    if human.n == 0:
+        raise ValueError(f"the human sample ({human.source}) has no donations, expected at least one")
+    if seed < 0:
+        raise ValueError(f"seed is {seed!r}, expected 0 or more")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples is {n_resamples!r}, expected at least 1")
+    simulated, kept = _clean(arm.cents, human.cleaning)
+    personas = [persona for persona, keep in zip(arm.personas, kept, strict=True) if keep]
+    support = np.union1d(simulated, human.cents)
+    counts, human_counts = tabulate(simulated, support), tabulate(human.cents, support)
+    n = len(simulated)
+    median = int(human.cents[(human.n - 1) // 2])
+
+    rng_arm, rng_human, rng_p, rng_floor, rng_matched = np.random.default_rng(seed).spawn(5)
+    human_draws = bootstrap_table(human_counts, rng=rng_human, n_resamples=n_resamples)
+    draws = bootstrap_clusters(simulated, personas, support, rng=rng_arm, n_resamples=n_resamples) if n else None
+    floor_seed = int(rng_floor.integers(2**32))
+
+    metrics = []
+    for name, (unit, summary) in SUMMARIES.items():
+        low, high = _ends(None if draws is None else percentile_interval(summary(support, draws)))
+        human_low, human_high = percentile_interval(summary(support, human_draws))
+        metrics.append(
+            Metric(
+                name=name,
+                unit=unit,
+                value=float(summary(support, counts)) if n else None,
+                low=low,
+                high=high,
+                human=float(summary(support, human_counts)),
+                human_low=human_low,
+                human_high=human_high,
+            )
+        )
+    for name, (unit, distance) in DISTANCES.items():
+        low, high = _ends(None if draws is None else percentile_interval(distance(support, draws, human_draws)))
+        floor_rng = np.random.default_rng(floor_seed)  # the same human pairs for every distance
+        floor = noise_floor(human.cents, distance, n, human.n, rng=floor_rng, n_resamples=n_resamples) if n else None
+        metrics.append(
+            Metric(
+                name=name,
+                unit=unit,
+                value=float(distance(support, counts, human_counts)) if n else None,
+                low=low,
+                high=high,
+                floor_mean=floor.mean if floor else None,
+                floor_q95=floor.q95 if floor else None,
+                baseline_zero=_constant(distance, 0, human.cents),
+                baseline_median=_constant(distance, median, human.cents),
+                baseline_shuffled=float(distance(support, human_counts, human_counts)),
+            )
+        )
+    matched, n_matched = _matched(arm, human.cleaning, rng_matched, n_resamples)
+    metrics.append(matched)
+
+    independent = n > 0 and len(set(personas)) == n
+    return Comparison(
+        arm=arm.label,
+        condition=arm.condition,
+        model=arm.model,
+        which=arm.which,
+        cleaning=human.cleaning,
+        n_planned=arm.n_planned,
+        n_missing=arm.n_missing,
+        missing=arm.missing,
+        n=n,
+        n_cleaned=int(np.count_nonzero(arm.cents > MAX_CENTS)) if human.cleaning != "all" else 0,
+        n_personas=len(set(personas)),
+        n_matched=n_matched,
+        n_human=human.n,
+        n_human_dropped=human.n_dropped,
+        n_human_capped=human.n_capped,
+        human_source=human.source,
+        human_median=median,
+        metrics=tuple(metrics),
+        ks_p=permutation_p(simulated, human.cents, rng=rng_p, n_resamples=n_resamples) if independent else None,
+        support=tuple(support.tolist()),
+        ecdf=tuple(np.cumsum(shares(counts)).tolist()) if n else None,
+        human_ecdf=tuple(np.cumsum(shares(human_counts)).tolist()),
+        bin_edges=DEFAULT_EDGES,
+        bin_shares=tuple(bin_shares_of(support, counts).tolist()) if n else None,
+        human_bin_shares=tuple(bin_shares_of(support, human_counts).tolist()),
+        seed=seed,
+        n_resamples=n_resamples,
+    )
+
+
+def _matched(arm: Arm, cleaning: Cleaning, rng: np.random.Generator, n_resamples: int) -> tuple[Metric, int]:
+    """`l1_per_dialogue` with everything beside it, and the number of matched pairs; a pair goes if the rule drops either side."""
+    pairs = [
+        (simulated, human, persona)
+        for simulated, human, persona in zip(arm.cents.tolist(), arm.human_cents, arm.personas, strict=True)
+        if human is not None and not (cleaning == "drop" and max(simulated, human) > MAX_CENTS)
+    ]
+    if not pairs:
+        return Metric(name="l1_per_dialogue", unit="dollars"), 0
+    simulated = np.array([s for s, _, _ in pairs], dtype=np.int64)
+    human = np.array([h for _, h, _ in pairs], dtype=np.int64)
+    if cleaning == "cap":
+        simulated, human = np.minimum(simulated, MAX_CENTS), np.minimum(human, MAX_CENTS)
+    interval = bootstrap_ratio(np.abs(simulated - human) / 100, [p for _, _, p in pairs], rng=rng, n_resamples=n_resamples)
+    low, high = _ends(interval)
+    floor: Floor = matched_floor(human, rng=rng, n_resamples=n_resamples)
+    median = np.sort(human)[(len(human) - 1) // 2]
+    return Metric(
+        name="l1_per_dialogue",
+        unit="dollars",
+        value=l1_per_dialogue(simulated, human),
+        low=low,
+        high=high,
+        floor_mean=floor.mean,
+        floor_q95=floor.q95,
+        baseline_zero=l1_per_dialogue(np.zeros_like(human), human),
+        baseline_median=l1_per_dialogue(np.full_like(human, median), human),
+        baseline_shuffled=shuffled_l1(human),
+    ), len(pairs)
+
+
+def shuffled_l1(human: Cents) -> float:
+    """Mean of `l1_per_dialogue` over all orders in which the matched humans can be shuffled, in dollars: exact, without drawing.
+
+    Each human is equally likely to land on each, so the mean is that over all pairs, counted from the distribution function.
+    """
+    support, counts = np.unique(human, return_counts=True)
+    below = np.cumsum(shares(counts))[:-1]
+    return float(2 * (below * (1 - below) * np.diff(support)).sum() / 100)
+
+
+def _clean(cents: Cents, cleaning: Cleaning) -> tuple[Cents, Sequence[bool]]:
+    """Simulated donations after the rule, and which of the original ones are left."""
+    if cleaning == "cap":
+        return np.minimum(cents, MAX_CENTS), [True] * len(cents)
+    kept = cents <= MAX_CENTS if cleaning == "drop" else np.ones(len(cents), dtype=bool)
+    return cents[kept], kept.tolist()
+
+
+def _constant(distance: Distance, cents: int, human: Cents) -> float:
+    """The distance between "everybody gives `cents`" and the humans."""
+    support = np.union1d(human, [cents])
+    return float(distance(support, tabulate(np.array([cents]), support), tabulate(human, support)))
+
+
+def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
+    return (None, None) if interval is None else (interval.low, interval.high)

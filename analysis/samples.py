@@ -1,0 +1,193 @@
+"""Donations to compare: of the humans of PersuasionForGood, and of the simulated persuadees per condition."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from vs_sim.records import MAX_CENTS, ConversationSpec, Transcript
+
+Cents = npt.NDArray[np.int64]
+Cleaning = Literal["drop", "cap", "all"]
+Which = Literal["actual", "stated"]
+
+P4G_SOURCE = "actual donations of the 1,017 persuadees of PersuasionForGood (Wang et al., ACL 2019; Apache-2.0)"
+NOT_RUN = "not run"
+UNDETERMINED = "undetermined"
+
+
+@dataclass(frozen=True, eq=False)
+class HumanSample:
+    """Donations of humans after a named cleaning rule.
+
+    Attributes:
+        cents: donations that are left, whole cents, sorted.
+        cleaning: what was done with amounts above 200 cents.
+        n_dropped: number of amounts above 200 cents that were left out; 0 unless the rule is ``"drop"``.
+        n_capped: number of amounts above 200 cents that were set to 200; 0 unless the rule is ``"cap"``.
+        source: whose donations these are.
+    """
+
+    cents: Cents
+    cleaning: Cleaning
+    n_dropped: int
+    n_capped: int
+    source: str
+
+    @property
+    def n(self) -> int:
+        """Number of donations that are left."""
+        return len(self.cents)
+
+
+def human_sample(cents: Iterable[int], cleaning: Cleaning, source: str) -> HumanSample:
+    """Human donations as the reference of a comparison.
+
+    Args:
+        cents: donations in whole cents, 0 or more.
+        cleaning: ``"drop"`` leaves out amounts above 200 cents (what the task paid), ``"cap"`` sets them to 200, ``"all"`` keeps
+            them.
+        source: whose donations these are, for tables.
+
+    Raises:
+        ValueError: if the rule is unknown or an amount is negative.
+    """
+    if cleaning not in get_args(Cleaning):
+        raise ValueError(f"unknown cleaning rule {cleaning!r}, expected one of {', '.join(map(repr, get_args(Cleaning)))}")
+    amounts = np.sort(np.fromiter(cents, dtype=np.int64))
+    if len(amounts) and amounts[0] < 0:
+        raise ValueError(f"a donation of {int(amounts[0])!r} cents is negative, expected 0 or more")
+    n_above = int(np.count_nonzero(amounts > MAX_CENTS))
+    if cleaning == "drop":
+        amounts = amounts[amounts <= MAX_CENTS]
+    elif cleaning == "cap":
+        amounts = np.minimum(amounts, MAX_CENTS)
+    return HumanSample(
+        cents=amounts,
+        cleaning=cleaning,
+        n_dropped=n_above if cleaning == "drop" else 0,
+        n_capped=n_above if cleaning == "cap" else 0,
+        source=source,
+    )
+
+
+def human_cents(cleaning: Cleaning = "drop") -> HumanSample:
+    """Actual donations of the 1,017 human persuadees of PersuasionForGood.
+
+    Args:
+        cleaning: what to do with the 35 amounts above 200 cents; ``"drop"`` leaves 982 donations.
+
+    Source:
+        Wang et al. (ACL 2019), column B6 of the participants' table. The paper on Verbalized Sampling keeps 939 dialogues by a
+        rule that it does not state; we name ours.
+    """
+    with (Path(__file__).parent / "data" / "p4g_actual_cents.csv").open(encoding="utf-8", newline="") as file:
+        table = [(int(row["cents"]), int(row["count"])) for row in csv.DictReader(file)]
+    return human_sample((cents for cents, count in table for _ in range(count)), cleaning, P4G_SOURCE)
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """Donations of the simulated persuadees of one condition and model.
+
+    Attributes:
+        label: name of the condition, with the persuadee's model behind it where the plan has several models.
+        condition: name of the condition.
+        model: the persuadee's model.
+        which: ``"actual"`` (decided in private after the chat) or ``"stated"`` (said in the chat).
+        cents: the donations observed, whole cents, in the order of the plan.
+        personas: id of the persuadee's persona, per observation.
+        human_cents: what the matched human gave, whole cents and uncleaned, per observation; None where there is no match.
+        n_planned: number of conversations planned.
+        missing: why conversations have no donation -> how many: kinds of `vs_sim.records.Failure`, ``"not run"``,
+            ``"undetermined"``.
+    """
+
+    label: str
+    condition: str
+    model: str
+    which: Which
+    cents: Cents
+    personas: tuple[str, ...]
+    human_cents: tuple[int | None, ...]
+    n_planned: int
+    missing: dict[str, int]
+
+    @property
+    def n_missing(self) -> int:
+        """Number of planned conversations without a donation."""
+        return sum(self.missing.values())
+
+
+def donations(transcripts: Iterable[Transcript], which: Which, planned: Sequence[ConversationSpec]) -> list[Arm]:
+    """Donations per condition and persuadee model, in the order in which the plan names them first.
+
+    A conversation that failed, was not run, or whose stated donation cannot be told is missing; it is never a donation of 0.
+
+    Args:
+        transcripts: what was run; where a conversation was tried more than once, its complete transcript counts.
+        which: ``"actual"`` reads the private decision (P4G's B6), ``"stated"`` what was said in the chat (P4G's B5).
+        planned: every conversation of the plan, run or not.
+
+    Raises:
+        ValueError: if `which` is unknown or a transcript is not of this plan.
+    """
+    if which not in get_args(Which):
+        raise ValueError(f"unknown donation {which!r}, expected 'actual' or 'stated'")
+    owed = {spec.id for spec in planned}
+    done: dict[str, Transcript] = {}
+    for transcript in transcripts:
+        id_ = transcript.spec.id
+        if id_ not in owed:
+            raise ValueError(f"transcript {id_!r} is not in the plan of {len(owed)} conversations: pass the plan that it was run from")
+        if id_ not in done or not done[id_].complete:
+            done[id_] = transcript
+    groups: dict[tuple[str, str], list[ConversationSpec]] = {}
+    for spec in planned:
+        groups.setdefault((spec.condition, spec.persuadee_model), []).append(spec)
+    one_model = len({model for _, model in groups}) == 1
+    arms = []
+    for (condition, model), specs in groups.items():
+        observed: list[tuple[ConversationSpec, int]] = []
+        missing: Counter[str] = Counter()
+        for spec in specs:
+            donation = _donation(done.get(spec.id), which)
+            if isinstance(donation, str):
+                missing[donation] += 1
+            else:
+                observed.append((spec, donation))
+        arms.append(
+            Arm(
+                label=condition if one_model else f"{condition} ({model})",
+                condition=condition,
+                model=model,
+                which=which,
+                cents=np.array([cents for _, cents in observed], dtype=np.int64),
+                personas=tuple(spec.persuadee for spec, _ in observed),
+                human_cents=tuple(spec.human_cents for spec, _ in observed),
+                n_planned=len(specs),
+                missing=dict(missing),
+            )
+        )
+    return arms
+
+
+def _donation(transcript: Transcript | None, which: Which) -> int | str:
+    """Whole cents, or the reason why there is no donation."""
+    if transcript is None:
+        return NOT_RUN
+    if transcript.failure is not None:
+        return transcript.failure.kind
+    if which == "actual":
+        return UNDETERMINED if transcript.decision is None else transcript.decision.cents
+    from vs_sim.outcome import read_outcome  # only the stated donation has to be read from the words
+
+    cents = read_outcome(transcript).stated_cents
+    return UNDETERMINED if cents is None else cents
