@@ -58,7 +58,7 @@ class Metric(Record):
             ``l1_per_dialogue`` (simulated against human).
         unit: ``share`` (0 to 1; 0 to 2 for ``l1_bins``), ``cents`` or ``dollars``.
         value: the number.
-        low, high: 95 % bootstrap interval; None with fewer than two personas.
+        low, high: 95 % bootstrap interval; None with fewer than two personas or if no resample differs from another.
         human, human_low, human_high: the same of the humans; None for distances.
         floor_mean, floor_q95: what humans against humans score, mean and 95 % quantile; None for summaries.
         baseline_zero: what "everybody gives nothing" scores; None for summaries.
@@ -94,7 +94,7 @@ class Comparison(Record):
         n_personas: number of different personas behind them.
         n_matched: number of them with a matched human donation.
         n_human, n_human_dropped, n_human_capped, human_source: as in `analysis.samples.HumanSample`.
-        human_median: the median human donation, in whole cents (the lower of the two middle ones if n is even).
+        human_median: the median human donation, rounded down to whole cents.
         metrics: the numbers.
         ks_p: permutation p of the KS distance; None where a persona has more than one conversation (they are not independent).
         support: amounts that occur on either side, whole cents, rising.
@@ -180,7 +180,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000)
     support = np.union1d(simulated, human.cents)
     counts, human_counts = tabulate(simulated, support), tabulate(human.cents, support)
     n = len(simulated)
-    median = int(human.cents[(human.n - 1) // 2])
+    median = int(np.median(human.cents))
 
     rng_arm, rng_human, rng_p, rng_floor, rng_matched = np.random.default_rng(seed).spawn(5)
     human_draws = bootstrap_table(human_counts, rng=rng_human, n_resamples=n_resamples)
@@ -190,7 +190,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000)
     metrics = []
     for name, (unit, summary) in SUMMARIES.items():
         low, high = _ends(None if draws is None else percentile_interval(summary(support, draws)))
-        human_low, human_high = percentile_interval(summary(support, human_draws))
+        human_low, human_high = _ends(percentile_interval(summary(support, human_draws)))
         metrics.append(
             Metric(
                 name=name,
@@ -272,7 +272,7 @@ def _matched(arm: Arm, cleaning: Cleaning, rng: np.random.Generator, n_resamples
     interval = bootstrap_ratio(np.abs(simulated - human) / 100, [p for _, _, p in pairs], rng=rng, n_resamples=n_resamples)
     low, high = _ends(interval)
     floor: Floor = matched_floor(human, rng=rng, n_resamples=n_resamples)
-    median = np.sort(human)[(len(human) - 1) // 2]
+    median = int(np.median(human))
     return Metric(
         name="l1_per_dialogue",
         unit="dollars",

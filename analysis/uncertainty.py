@@ -36,9 +36,15 @@ class Floor(NamedTuple):
     q95: float
 
 
-def percentile_interval(values: npt.ArrayLike) -> Interval:
-    """The 2.5 % and 97.5 % quantiles of resampled values."""
-    low, high = np.quantile(np.asarray(values), (0.025, 0.975))
+def percentile_interval(values: npt.ArrayLike) -> Interval | None:
+    """The 2.5 % and 97.5 % quantiles of resampled values; None if all are the same.
+
+    Resamples that never differ (no donation of $0 among six, say) do not show certainty: they cannot show uncertainty.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.max() - array.min() < TIE:
+        return None
+    low, high = np.quantile(array, (0.025, 0.975))
     return Interval(float(low), float(high))
 
 
@@ -85,7 +91,7 @@ def bootstrap_table(counts: Cents, *, rng: np.random.Generator, n_resamples: int
 
 
 def bootstrap_ratio(values: npt.ArrayLike, clusters: Sequence[str], *, rng: np.random.Generator, n_resamples: int) -> Interval | None:
-    """Interval of the mean of `values` when whole clusters are drawn with replacement; None below two clusters.
+    """Interval of the mean of `values` when whole clusters are drawn with replacement; None below two clusters, or if all are the same.
 
     Args:
         values: one number per observation, such as the absolute difference to the matched human.
