@@ -59,7 +59,17 @@ class ModelUnavailable(ModelError):
 
 
 class EndpointError(ModelError):
-    """The endpoint did not answer properly although it was asked the stated number of times."""
+    """The endpoint did not answer properly: not reached, 429, 5xx, or something that is no answer.
+
+    Attributes:
+        status: HTTP status; None if there was none.
+        retry_after_s: seconds that the endpoint asked to wait; None if it did not say.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class ContextFull(ModelError):

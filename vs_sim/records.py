@@ -153,11 +153,7 @@ class VerbalizedDistribution(Record):
         if total <= 0:
             raise ValueError(f"no candidate is left to draw from: weights are {list(weights)!r}")
         return self.model_copy(
-            update={
-                "candidates": tuple(
-                    c.model_copy(update={"probability": w / total}) for c, w in zip(candidates, weights, strict=True)
-                )
-            }
+            update={"candidates": tuple(c.model_copy(update={"probability": w / total}) for c, w in zip(candidates, weights, strict=True))}
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""What a speaker's model is shown: base prompt, the chat so far, and at the end what is asked for now.
+
+The beginning stays the same from turn to turn and only grows, so that endpoints can keep it cached.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from vs_sim import prompts
+from vs_sim.propose import Message
+from vs_sim.records import Role, Turn
+
+
+def messages(*, base: str, role: Role, turns: Sequence[Turn], tail: str, form: Literal["chat", "transcript"]) -> list[Message]:
+    """The messages of one request.
+
+    Args:
+        base: base prompt with the persona; the same for every arm.
+        role: whose model is asked.
+        turns: what was said so far.
+        tail: what is asked for now.
+        form: ``"chat"``: the base as system message, own turns as assistant, the other's as user, `tail` behind the last;
+            ``"transcript"``: all in one user message.
+    """
+    if form == "transcript":
+        lines = [("You" if t.role == role else "Other participant", " ".join(t.text.split())) for t in turns]
+        return [{"role": "user", "content": prompts.render("transcript", base=base, lines=lines, tail=tail)}]
+    said = [{"role": "assistant" if t.role == role else "user", "content": t.text} for t in turns]
+    if said and said[-1]["role"] == "user":
+        said[-1] = {"role": "user", "content": f"{said[-1]['content']}\n\n---\n{tail}"}
+    else:
+        said.append({"role": "user", "content": tail})
+    return [{"role": "system", "content": base}, *said]
+
+
+_GOODBYE = re.compile(
+    r"\b(?:good\s?-?bye|bye(?:-?\s?bye)?|farewell|take care|so long|see (?:you|ya)(?: later| around)?[.!]|"
+    r"have a (?:great|good|nice|lovely|wonderful|blessed|pleasant) (?:day|evening|night|weekend|afternoon|one|rest of))\b",
+    re.IGNORECASE,
+)
+_REFUSAL_TO_CONTINUE = re.compile(
+    r"\b(?:(?:i'?m|i am) (?:done|finished) (?:with this (?:chat|conversation|study)|talking|chatting)|"
+    r"(?:i'?m|i am) (?:leaving|ending|closing) (?:this|the) (?:chat|conversation|study)|"
+    r"(?:stop|quit) (?:messaging|texting|writing|bothering) me|leave me alone|"
+    r"(?:i )?(?:do not|don'?t|won'?t|will not) (?:want to |wish to )?(?:continue|talk|chat|write)(?: (?:with|to) you)?(?: about this)?"
+    r" (?:any ?more|any longer|any further)|this (?:chat|conversation) is over)\b",
+    re.IGNORECASE,
+)
+
+
+def says_goodbye(text: str) -> bool:
+    """True if a message takes leave. A rule on the words; precise rather than complete."""
+    return _GOODBYE.search(text.replace("’", "'")) is not None
+
+
+def refuses_to_continue(text: str) -> bool:
+    """True if a message ends the chat one-sidedly. A rule on the words; precise rather than complete."""
+    return _REFUSAL_TO_CONTINUE.search(text.replace("’", "'")) is not None

@@ -1,0 +1,156 @@
+"""Study -> [ConversationSpec]: which conversations there are, what identifies them, what they will cost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vs_sim import prompts
+from vs_sim.condition import Condition
+from vs_sim.personas import Persona, render
+from vs_sim.records import ConversationSpec
+from vs_sim.study import Study
+
+
+def plan(study: Study) -> list[ConversationSpec]:
+    """Every conversation of a study: condition x persuadee model x persuadee x replicate.
+
+    The order lets the conditions of one pair of personas stand together, so that a run that is cut short is balanced.
+
+    Returns:
+        Specs with distinct ids; ids and seeds depend on content only, never on the order of the study's entries.
+    """
+    specs = []
+    for replicate in range(study.replicates):
+        for i, persuadee in enumerate(study.persuadees):
+            persuader = study.persuaders[i % len(study.persuaders)]
+            for model in study.persuadee_models:
+                for condition in study.conditions:
+                    specs.append(_spec(study, condition, model, persuader, persuadee, replicate))
+    return specs
+
+
+def _spec(study: Study, condition: Condition, model: str, persuader: Persona, persuadee: Persona, replicate: int) -> ConversationSpec:
+    pair = {"persuader": persuader.model_dump(mode="json"), "persuadee": persuadee.model_dump(mode="json"), "replicate": replicate}
+    content = {
+        **pair,
+        "models": [study.persuader_model, model],
+        "prompts": prompts.digest(),
+        "condition": condition.model_dump(mode="json"),
+        **study.model_dump(mode="json", include=set(SHAPES_CONVERSATION)),
+    }
+    return ConversationSpec(
+        id=_sha256(content).hex()[:16],
+        # Neither condition nor model enters the seed: arms share the draws of a pair and replicate (common random numbers).
+        seed=int.from_bytes(_sha256({**pair, "seed": study.seed})[:8], "big") >> 1,
+        condition=condition.name,
+        persuader_model=study.persuader_model,
+        persuadee_model=model,
+        persuader=persuader.id,
+        persuadee=persuadee.id,
+        replicate=replicate,
+        human_cents=persuadee.human_cents,
+    )
+
+
+SHAPES_CONVERSATION = (
+    "rounds",
+    "min_rounds",
+    "reply_words",
+    "temperature",
+    "top_p",
+    "seed",
+    "form",
+    "json_schema",
+    "n_reasks",
+)
+"""Keys of the study, besides models, condition and personas, that enter a conversation's id."""
+
+
+def _sha256(content: dict[str, Any]) -> bytes:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).digest()
+
+
+def turn_rng(seed: int, turn: int | str) -> np.random.Generator:
+    """The generator of one turn's draw, from sha256 of the conversation's seed and the turn: independent of any order of arrival.
+
+    Args:
+        seed: seed of the conversation.
+        turn: index of the turn, or ``"decide"``.
+    """
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}:{turn}".encode()).digest(), "big"))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan will cost if every reply is readable and every dialogue goes its full length.
+
+    Attributes:
+        n_conversations: conversations planned.
+        n_calls: model -> calls.
+        input_tokens, output_tokens: model -> tokens, estimated at 4 characters (0.75 words) a token from the study's own prompts.
+        dollars: cost at the study's prices; None if a model with calls has no price.
+    """
+
+    n_conversations: int
+    n_calls: dict[str, int]
+    input_tokens: dict[str, int]
+    output_tokens: dict[str, int]
+    dollars: float | None
+
+
+_CHARACTERS_PER_TOKEN = 4
+_TOKENS_PER_WORD = 1.35
+_REASONING_TOKENS = 150
+_MODEL_DECIDES_K = 5
+_FRAME_TOKENS = 150
+"""Tokens of a request around the base prompt and the chat: the request for the reply and its format."""
+
+
+def estimate(study: Study) -> Estimate:
+    """Calls, tokens and, where prices are given, dollars of a study, before anything is spent."""
+    specs = plan(study)
+    calls = dict.fromkeys(study.models, 0)
+    tokens_in = dict.fromkeys(study.models, 0.0)
+    tokens_out = dict.fromkeys(study.models, 0.0)
+    persona_tokens = {p.id: len(render(p)) / _CHARACTERS_PER_TOKEN for group in (study.persuaders, study.persuadees) for p in group}
+    base = {role: len(prompts.texts()[role]) / _CHARACTERS_PER_TOKEN for role in ("persuader", "persuadee")}
+    message = study.reply_words * 0.6 * _TOKENS_PER_WORD  # messages use about 60 % of the words they are allowed
+    n_direct = study.rounds
+    for spec in specs:
+        condition = study.condition(spec.condition)
+        size = _reply_tokens(condition, message)
+        history = message * (study.rounds - 1)  # mean over the rounds of both speakers' earlier messages
+        ask_in = _FRAME_TOKENS + base["persuader"] + persona_tokens[spec.persuader] + history
+        calls[spec.persuader_model] += n_direct
+        tokens_in[spec.persuader_model] += n_direct * ask_in
+        tokens_out[spec.persuader_model] += n_direct * message
+        reply_in = _FRAME_TOKENS + base["persuadee"] + persona_tokens[spec.persuadee] + history + message
+        n_turns = study.rounds + 1  # and the private decision
+        calls[spec.persuadee_model] += n_turns * condition.n_calls
+        tokens_in[spec.persuadee_model] += n_turns * condition.n_calls * (reply_in + size * (condition.n_calls - 1) / 2)
+        tokens_out[spec.persuadee_model] += condition.n_calls * (study.rounds * size + _reply_tokens(condition, 3))
+    prices = study.run.prices
+    dollars = None
+    if all(m in prices for m in study.models):
+        dollars = sum(tokens_in[m] * prices[m].input + tokens_out[m] * prices[m].output for m in study.models) / 1e6
+    return Estimate(
+        n_conversations=len(specs),
+        n_calls=calls,
+        input_tokens={m: round(t) for m, t in tokens_in.items()},
+        output_tokens={m: round(t) for m, t in tokens_out.items()},
+        dollars=dollars,
+    )
+
+
+def _reply_tokens(condition: Condition, reply: float) -> float:
+    """Tokens of one answer whose replies have `reply` tokens each."""
+    reasoning = _REASONING_TOKENS if condition.method in ("cot", "vs_cot") else 0
+    if condition.method in ("direct", "cot", "multi_turn"):
+        return reply + 8 + reasoning
+    k = condition.k if isinstance(condition.k, int) else _MODEL_DECIDES_K
+    return k * (reply + (16 if condition.wording else 10)) + reasoning

@@ -1,0 +1,264 @@
+"""Ask a model for candidates by a condition's method: the one place where the arms of a study differ.
+
+Everything before the request (base prompt, persona, chat so far) is the caller's and the same for every arm; this module writes the
+request, sends it as often as the method says, has the replies parsed, and asks again where one cannot be read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from vs_sim import parse, prompts
+from vs_sim.condition import ONE_REPLY, Condition
+from vs_sim.errors import ReplyError
+from vs_sim.parse import STATED_KEY, Reader
+from vs_sim.records import MAX_CENTS, Call, Candidate, VerbalizedDistribution
+
+Message = dict[str, str]
+"""`{"role": "system" | "user" | "assistant", "content": ...}`."""
+
+Ask = Callable[[str, list[Message], dict[str, Any] | None, int], Awaitable[Call]]
+"""Sends messages under a step name, with the JSON schema of the answer or None and the most tokens of a sound answer."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What is asked for: its names in the prompt, how a raw value is read, and its JSON schema."""
+
+    one: str
+    many: str
+    read: Reader
+    schema: dict[str, Any]
+
+
+MESSAGE = Thing("next message", "next messages", parse.read_text, {"type": "string"})
+"""The next message of the person in the chat."""
+AMOUNT = Thing("amount in cents", "amounts in cents", parse.read_cents, {"type": "integer", "enum": list(range(MAX_CENTS + 1))})
+"""The amount that is given, in whole cents. Listed value by value, since constrained decoding ignores minimum and maximum."""
+RESPONSE = Thing("response", "responses", parse.read_text, {"type": "string"})
+"""A response to a single prompt."""
+
+
+def request(condition: Condition, thing: Thing) -> str:
+    """The request for the reply: the only words that differ between the arms of a study."""
+    wording = prompts.render(f"wording/{condition.wording}", things=thing.many) if condition.wording else None
+    text = prompts.render(
+        f"method/{condition.method}",
+        thing=thing.one,
+        things=thing.many,
+        how_many=_how_many(condition),
+        wording=wording,
+        tau=_tau(condition),
+    )
+    return f"{text}\n\n{prompts.render(f'format/{condition.format}', shape=_shape(condition))}"
+
+
+def _how_many(condition: Condition) -> str:
+    return "as many as you find fitting (at least 2, at most 20)" if condition.k == "model" else str(condition.k)
+
+
+def _tau(condition: Condition) -> str | None:
+    if condition.tau is None:
+        return None
+    number = f"{condition.tau * 100:g} %" if condition.wording == "percentage" else f"{condition.tau:g}"
+    return f"each of these numbers must be below {number}"
+
+
+def _shape(condition: Condition) -> str:
+    """The answer's outline, as shown in the prompt."""
+    many = condition.method not in ONE_REPLY and condition.method != "multi_turn"
+    number = STATED_KEY[condition.wording] if condition.wording else None
+    reasons = condition.method in ("cot", "vs_cot")
+    if condition.format == "json":
+        item = '{"reply": ...' + (f', "{number}": ...' if number else "") + "}"
+        body = f'"candidates": [{item}, ...]' if many else item[1:-1]
+        return "{" + ('"reasoning": ..., ' if reasons else "") + body + "}"
+    item = "<reply>...</reply>" + (f"<{number}>...</{number}>" if number else "")
+    body = f"<candidate>{item}</candidate> (once for each)" if many else item
+    return ("<reasoning>...</reasoning>" if reasons else "") + body
+
+
+def schema(condition: Condition, thing: Thing, *, grid: bool) -> dict[str, Any] | None:
+    """JSON schema of the answer, strict (every property required, no others); None for xml.
+
+    Args:
+        condition: the arm.
+        thing: what is asked for.
+        grid: offer numbers from a list instead of any number. For small embedded models, whose constrained decoding does not enforce
+            minimum and maximum; never for others, since it changes what can be verbalized.
+    """
+    if condition.format == "xml":
+        return None
+    properties: dict[str, Any] = {"reasoning": {"type": "string"}} if condition.method in ("cot", "vs_cot") else {}
+    if condition.method in ONE_REPLY or condition.method == "multi_turn":
+        return _object({**properties, "reply": thing.schema})
+    item: dict[str, Any] = {"reply": thing.schema}
+    if condition.wording:
+        item[STATED_KEY[condition.wording]] = {"type": "number", **({"enum": _GRIDS[condition.wording]} if grid else {})}
+    low, high = (2, 20) if condition.k == "model" else (condition.k, condition.k)
+    properties["candidates"] = {"type": "array", "items": _object(item), "minItems": low, "maxItems": high}
+    return _object(properties)
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+_PROBABILITIES = [0.01, 0.02, 0.03, 0.05, 0.08, *(round(0.05 * i, 2) for i in range(2, 20)), 0.98]
+_GRIDS: dict[str, list[float]] = {
+    **dict.fromkeys(("implicit", "explicit", "relative", "confidence"), _PROBABILITIES),
+    "percentage": [round(100 * p) for p in _PROBABILITIES],
+    "perplexity": [1.5, *range(2, 21), 25, 30, 40, 50, 75, 100],
+    "nll": [0.5 * i for i in range(1, 21)] + [15, 20, 30, 40, 50],
+}
+
+
+async def propose(
+    ask: Ask,
+    step: str,
+    messages: list[Message],
+    condition: Condition,
+    thing: Thing,
+    *,
+    grid: bool,
+    n_reasks: int,
+    reply_words: int,
+) -> VerbalizedDistribution:
+    """The candidates of one turn.
+
+    Args:
+        ask: sends a request; its calls are kept in the distribution's `calls`.
+        step: name of the turn; the calls are named `step.0`, `step.1`, ... with `.again1` and so on behind a call that was asked again.
+        messages: base prompt, chat so far and, at the end of the last message, `request(condition, thing)`.
+        condition: the arm.
+        thing: what is asked for.
+        grid: see `schema`.
+        n_reasks: how often an unreadable reply is asked for again, at least 0.
+        reply_words: words that one reply should have at most, from which the guard against endless answers is computed.
+
+    Returns:
+        The distribution; a single candidate of probability 1 for direct and cot.
+
+    Raises:
+        ReplyError: if a reply is still unreadable after `n_reasks` further requests.
+        ModelError: whatever `ask` raises.
+    """
+    asker = _Asker(ask, step, list(messages), schema(condition, thing, grid=grid), n_reasks, _most_tokens(condition, reply_words))
+    if condition.method in ONE_REPLY:
+        one = await asker.read(lambda raw: parse.parse_reply(raw, format=condition.format, read=thing.read))
+        return VerbalizedDistribution(candidates=(one,), calls=tuple(asker.calls))
+    if condition.method == "multi_turn":
+        return await _multi_turn(asker, condition, thing)
+    k = condition.k if isinstance(condition.k, int) else None
+
+    def read(raw: str) -> VerbalizedDistribution:
+        return parse.parse_candidates(raw, k=k, wording=condition.wording, tau=condition.tau, format=condition.format, read=thing.read)
+
+    lists = [await asker.read(read)]
+    for _ in range(condition.n_calls - 1):
+        wording = prompts.render(f"wording/{condition.wording}", things=thing.many)
+        asker.go_on(prompts.render("more_candidates", how_many=_how_many(condition), things=thing.many, wording=wording))
+        lists.append(await asker.read(read))
+    distribution = lists[0] if len(lists) == 1 else _pool(lists)
+    return distribution.model_copy(update={"calls": tuple(asker.calls)})
+
+
+def _most_tokens(condition: Condition, reply_words: int) -> int:
+    """Tokens that no sound answer exceeds: three for each word allowed, and the frame."""
+    many = condition.method not in ONE_REPLY and condition.method != "multi_turn"
+    n = (condition.k if isinstance(condition.k, int) else 20) if many else 1
+    return n * (3 * reply_words + 30) + (600 if condition.method in ("cot", "vs_cot") else 0)
+
+
+class _Asker:
+    """The growing exchange of one turn."""
+
+    def __init__(self, ask: Ask, step: str, messages: list[Message], schema: dict[str, Any] | None, n_reasks: int, max_tokens: int) -> None:
+        self.calls: list[Call] = []
+        self._max_tokens = max_tokens
+        self._ask, self._step, self._messages, self._schema, self._n_reasks = ask, step, messages, schema, n_reasks
+        self._n = 0
+
+    async def read(self, parser: Callable[[str], T]) -> T:
+        """Ask, parse, and ask again with the problem named until the reply can be read."""
+        messages = list(self._messages)
+        for again in range(self._n_reasks + 1):
+            step = f"{self._step}.{self._n}" + (f".again{again}" if again else "")
+            call = await self._ask(step, messages, self._schema, self._max_tokens)
+            self.calls.append(call)
+            try:
+                result = parser(call.text)
+                if call.finish_reason == "length" and isinstance(result, Candidate) and "plain_text" in result.repairs:
+                    raise ReplyError("the reply was cut off at the token limit", reason="cut_off", raw=call.text)
+            except ReplyError as error:
+                if again == self._n_reasks:
+                    raise ReplyError(
+                        f"{call.model} gave no readable reply at {self._step} in {again + 1} requests; the last: {error}",
+                        reason=error.reason,
+                        raw=error.raw,
+                    ) from None
+                messages = [
+                    *self._messages,
+                    {"role": "assistant", "content": call.text or "(empty)"},
+                    {"role": "user", "content": prompts.render("ask_again", problem=str(error))},
+                ]
+            else:
+                self._messages.append({"role": "assistant", "content": call.text})
+                self._n += 1
+                return result
+        raise AssertionError("unreachable: the loop returns or raises")
+
+    def go_on(self, text: str) -> None:
+        """The next request of a method that makes several."""
+        self._messages.append({"role": "user", "content": text})
+
+
+async def _multi_turn(asker: _Asker, condition: Condition, thing: Thing) -> VerbalizedDistribution:
+    texts: dict[str, Candidate] = {}
+    counts: dict[str, int] = {}
+    for n in range(condition.n_calls):
+        if n:
+            asker.go_on(prompts.render("another", thing=thing.one))
+        candidate = await asker.read(lambda raw: parse.parse_reply(raw, format=condition.format, read=thing.read))
+        key = " ".join(candidate.text.casefold().split())
+        texts.setdefault(key, candidate)
+        counts[key] = counts.get(key, 0) + 1
+    return VerbalizedDistribution(
+        candidates=tuple(
+            c.model_copy(
+                update={
+                    "probability": counts[key] / condition.n_calls,
+                    "repairs": (*c.repairs, *(["merged_duplicate"] if counts[key] > 1 else [])),
+                }
+            )
+            for key, c in texts.items()
+        ),
+        calls=tuple(asker.calls),
+    )
+
+
+def _pool(lists: list[VerbalizedDistribution]) -> VerbalizedDistribution:
+    """One distribution from the lists of several calls: every list weighs the same, equal texts are merged."""
+    merged: dict[str, Candidate] = {}
+    for one in lists:
+        for c in one.candidates:
+            key = " ".join(c.text.casefold().split())
+            share = c.probability / len(lists)
+            if key in merged:
+                first = merged[key]
+                merged[key] = first.model_copy(
+                    update={"probability": first.probability + share, "repairs": (*first.repairs, "merged_duplicate")}
+                )
+            else:
+                merged[key] = c.model_copy(update={"probability": share})
+    sums = [d.stated_sum for d in lists if d.stated_sum is not None]
+    return VerbalizedDistribution(
+        candidates=tuple(merged.values()),
+        stated_sum=math.fsum(sums) if len(sums) == len(lists) else None,
+        repairs=tuple(dict.fromkeys(r for d in lists for r in d.repairs)),
+    )

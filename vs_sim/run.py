@@ -1,0 +1,329 @@
+"""Run conversations: those of a plan that are missing, so many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from vs_sim import prompts
+from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError
+from vs_sim.graph import Conversation, build_graph, step_name
+from vs_sim.models import Model, Request, default_concurrency, open_models
+from vs_sim.plan import plan
+from vs_sim.propose import Message
+from vs_sim.records import Call, ConversationSpec, Decision, Failure, StopReason, Transcript, Turn
+from vs_sim.store import RunFolder, Writer
+from vs_sim.study import Study
+
+
+class Watcher:
+    """What a run tells while it goes on; every method may be overridden, none has to be."""
+
+    def say(self, line: str) -> None:
+        """Something that takes long begins."""
+
+    def planned(self, specs: Sequence[ConversationSpec], n_complete: int) -> None:
+        """The plan, and how many of it were complete before."""
+
+    def started(self, spec: ConversationSpec) -> None:
+        """A conversation starts."""
+
+    def turn(self, spec: ConversationSpec, turn: Turn | Decision) -> None:
+        """A turn was said, or the decision made."""
+
+    def finished(self, transcript: Transcript) -> None:
+        """A conversation ended, complete or failed, and is stored."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a run stands when it ends.
+
+    Attributes:
+        n_planned, n_complete: conversations.
+        failures: kind of failure -> number of conversations that failed at this start.
+        stopped: why the run stopped before its plan was gone through; None if it did not.
+    """
+
+    n_planned: int
+    n_complete: int
+    failures: dict[str, int]
+    stopped: str | None
+
+
+class JournalledVoice:
+    """A model as one speaker of one conversation uses it: answers come from the journal where it has them, and go into it."""
+
+    def __init__(self, model: Model, writer: Writer, spec: ConversationSpec) -> None:
+        self._model, self._writer, self._spec = model, writer, spec
+        self.grid = model.name.startswith("embedded:")
+
+    async def __call__(self, step: str, messages: list[Message], schema: dict[str, Any] | None, max_tokens: int) -> Call:
+        """The answer to a request, durable before it is returned; see `vs_sim.graph.Voice`."""
+        seed = int.from_bytes(hashlib.sha256(f"{self._spec.id}:{step}".encode()).digest()[:4], "big") >> 1
+        request = Request(messages, schema, max_tokens, seed)
+        digest = self._model.digest(request)
+        call = self._writer.answered(self._spec.id, step, digest)
+        if call is None:
+            call = await self._model.answer(step, request)
+            await self._writer.add_call(self._spec.id, digest, call)
+        return call
+
+
+async def run_conversation(conversation: Conversation) -> Transcript:
+    """One conversation from its start to its transcript; a failure of a model is recorded, not raised.
+
+    Raises:
+        ModelUnavailable, JournalMismatch, RunFolderError: what would fail for every conversation alike.
+    """
+    started, clock = datetime.now(UTC), time.monotonic()
+    graph = build_graph(conversation)
+    state: dict[str, Any] = {}
+    failure: Failure | None = None
+    stop_reason = StopReason.ERROR
+    try:
+        async for state in graph.astream({"turns": []}, {"recursion_limit": 10 + 3 * conversation.study.rounds}, stream_mode="values"):
+            pass
+        stop_reason = state["stop_reason"]
+    except (ReplyError, EndpointError, ContextFull) as error:
+        turns = state.get("turns", [])
+        kind = type(error).__name__ + (f":{error.reason}" if isinstance(error, ReplyError) else "")
+        failure = Failure(
+            kind=kind,
+            message=str(error),
+            step="decide" if state.get("stop_reason") else step_name(len(turns)),
+            raw=error.raw if isinstance(error, ReplyError) else None,
+        )
+        if isinstance(error, ContextFull):
+            stop_reason = StopReason.CONTEXT_FULL
+    return Transcript(
+        spec=conversation.spec,
+        turns=tuple(state.get("turns", [])),
+        decision=state.get("decision"),
+        stop_reason=stop_reason,
+        failure=failure,
+        started=started.isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - clock, 3),
+        vs_sim=metadata.version("vs-sim"),
+    )
+
+
+async def run_study(study: Study, folder: RunFolder, watcher: Watcher | None = None) -> RunResult:
+    """Run what is missing of a study; the same call again goes on where this one ended.
+
+    Args:
+        study: see `vs_sim.study.load_study`.
+        folder: of this study, or new.
+        watcher: told what happens.
+
+    Raises:
+        RunFolderError: the folder belongs to another study, or is in use.
+        ModelUnavailable, WeightsError, EndpointError: a model cannot be used; nothing was spent.
+    """
+    watcher = watcher or Watcher()
+    specs = plan(study)
+    async with Writer(folder) as writer:
+        manifest = _manifest(study, folder)
+        complete = {t.spec.id for t in folder.transcripts() if t.complete}
+        missing = [spec for spec in specs if spec.id not in complete]
+        watcher.planned(specs, len(specs) - len(missing))
+        writer.write_manifest(manifest)
+        runner = _Runner(study, writer, watcher)
+        if missing:
+            async with open_models(
+                study.models,
+                run=study.run,
+                temperature=study.temperature,
+                top_p=study.top_p,
+                json_schema=study.json_schema,
+                say=watcher.say,
+            ) as models:
+                await runner.run(missing, models)
+        return RunResult(
+            n_planned=len(specs),
+            n_complete=len(specs) - len(missing) + runner.n_complete,
+            failures=runner.failures,
+            stopped=runner.stopped,
+        )
+
+
+class _Runner:
+    """Conversations of one start, so many at a time."""
+
+    def __init__(self, study: Study, writer: Writer, watcher: Watcher) -> None:
+        self.n_complete = 0
+        self.failures: dict[str, int] = {}
+        self.stopped: str | None = None
+        self._study, self._writer, self._watcher = study, writer, watcher
+        self._personas = {("persuader", p.id): p for p in study.persuaders} | {("persuadee", p.id): p for p in study.persuadees}
+        self._n_endpoint_failures_in_a_row = 0
+
+    async def run(self, specs: Sequence[ConversationSpec], models: dict[str, Model]) -> None:
+        waiting = iter(specs)
+        concurrency = self._study.run.concurrency or default_concurrency(models)
+
+        async def worker() -> None:
+            for spec in waiting:
+                if self.stopped is not None:
+                    return
+                await self._one(spec, models)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(concurrency, len(specs))):
+                    tasks.create_task(worker())
+        except* VsSimError as group:
+            # What would fail for every conversation alike: one sentence, not one for each worker.
+            raise next(e for e in _leaves(group)) from None
+
+    async def _one(self, spec: ConversationSpec, models: dict[str, Model]) -> None:
+        self._watcher.started(spec)
+        conversation = Conversation(
+            spec=spec,
+            study=self._study,
+            persuader=self._personas["persuader", spec.persuader],
+            persuadee=self._personas["persuadee", spec.persuadee],
+            voices={
+                "persuader": JournalledVoice(models[spec.persuader_model], self._writer, spec),
+                "persuadee": JournalledVoice(models[spec.persuadee_model], self._writer, spec),
+            },
+            on_turn=self._watcher.turn,
+        )
+        transcript = await run_conversation(conversation)
+        failure = transcript.failure
+        if failure is not None and failure.kind.startswith("ReplyError"):
+            await self._writer.void(spec.id, failure.step)
+        await self._writer.add_transcript(transcript)
+        if failure is None:
+            self.n_complete += 1
+            self._n_endpoint_failures_in_a_row = 0
+        else:
+            self.failures[failure.kind] = self.failures.get(failure.kind, 0) + 1
+            self._n_endpoint_failures_in_a_row = self._n_endpoint_failures_in_a_row + 1 if failure.kind == "EndpointError" else 0
+            if self._n_endpoint_failures_in_a_row >= _ENDPOINT_FAILURES_THAT_STOP:
+                # An endpoint that is gone would fail every remaining conversation in the same way.
+                self.stopped = (
+                    f"{self._n_endpoint_failures_in_a_row} conversations in a row failed at the endpoint; the last: {failure.message}"
+                )
+        self._watcher.finished(transcript)
+
+
+_ENDPOINT_FAILURES_THAT_STOP = 3
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _manifest(study: Study, folder: RunFolder) -> dict[str, Any]:
+    """The manifest of this start; a folder's earlier manifest must be of the same study, to which entries may have been added."""
+    content = study_content(study)
+    starts: list[dict[str, Any]] = []
+    if folder.manifest_path.exists():
+        earlier = folder.manifest()
+        changed = changed_keys(earlier["study"], content)
+        if changed:
+            raise RunFolderError(
+                f"{folder.path} holds a run of another study; changed since: {', '.join(changed)}. Conditions, persuadee models, persuadees "
+                "and replicates may be added, nothing else may change: undo the change, or give another folder with --out"
+            )
+        starts = earlier["starts"]
+    return {
+        "study": content,
+        "prompts": prompts.texts(),
+        "starts": [*starts, _start(study)],
+        "reproducible": {
+            "yes": [
+                "the plan: conversation ids and seeds are sha256 of the study's content",
+                "the draws: each turn's generator is seeded by sha256(conversation seed, turn), whatever the order of arrival",
+                "replay: the journal answers every request of this run again, without a model",
+            ],
+            "no": [
+                "the replies of an API: providers do not promise equal samples for equal requests",
+                "the replies of an embedded model at a concurrency above 1, or on another processor or library version",
+            ],
+        },
+    }
+
+
+def study_content(study: Study) -> dict[str, Any]:
+    """A study as plain data, with the digest of the prompts and without [run]: what a run folder is held to."""
+    return {**study.model_dump(mode="json", exclude={"run"}, exclude_none=True), "prompts_sha256": prompts.digest()}
+
+
+_GROWING = {"conditions": "name", "persuadees": "id"}
+
+
+def changed_keys(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Names of the keys in which two study contents differ, beyond added conditions, persuadee models, persuadees and replicates."""
+    changed = []
+    for key in sorted({*earlier, *now}):
+        old, new = earlier.get(key), now.get(key)
+        if old == new:
+            continue
+        if key in _GROWING:
+            name = _GROWING[key]
+            entries = {entry[name]: entry for entry in new or []}
+            for entry in old or []:
+                if entry[name] not in entries:
+                    changed.append(f"{key}.{entry[name]} (removed)")
+                elif entries[entry[name]] != entry:
+                    keys = sorted(k for k in {*entry, *entries[entry[name]]} if entry.get(k) != entries[entry[name]].get(k))
+                    changed.append(f"{key}.{entry[name]} ({', '.join(keys)})")
+        elif (key == "persuadee_models" and set(old or []) <= set(new or [])) or (
+            key == "replicates" and isinstance(old, int) and isinstance(new, int) and new > old
+        ):
+            continue
+        else:
+            changed.append(key)
+    # Which persuader a persuadee meets depends on the order of both: an insertion in front would change the partners of the rest.
+    old_ids, new_ids = ([p["id"] for p in content.get("persuadees", [])] for content in (earlier, now))
+    if new_ids[: len(old_ids)] != old_ids and not any(c.startswith("persuadees") for c in changed):
+        changed.append("persuadees (order)")
+    return changed
+
+
+def _start(study: Study) -> dict[str, Any]:
+    packages = ("vs-sim", "langgraph", "langchain-openai", "openai", "numpy", "xllamacpp")
+    versions: dict[str, str | None] = {}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run": json.loads(study.run.model_dump_json(exclude_none=True)),
+        "versions": {"python": platform.python_version(), **versions},
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    """Commit of the checkout that this package runs from, with "-dirty" behind it if files differ; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 else None

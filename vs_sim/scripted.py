@@ -1,0 +1,121 @@
+"""A chat model that answers from a file of rules: for tests and documentation, without a key or a network.
+
+A rules file is TOML:
+
+    [[rule]]
+    when = "private"              # regular expression, searched in all messages; the first rule that matches answers
+    replies = ['{"reply": 50}']   # one is taken by sha256 of the messages and the seed: the same request, the same reply
+
+`scripted:donation`, the rules that ship with the package, plays both sides of the donation study for every method.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from vs_sim.errors import StudyError
+
+_SHIPPED = Path(__file__).parent / "rules"
+
+
+class _Rule(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    when: str
+    replies: tuple[str, ...] = Field(min_length=1)
+
+    @field_validator("when")
+    @classmethod
+    def _compiles(cls, when: str) -> str:
+        try:
+            re.compile(when)
+        except re.error as error:
+            raise ValueError(f"{when!r} is no regular expression: {error}") from None
+        return when
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    rule: tuple[_Rule, ...] = Field(min_length=1)
+
+
+class ScriptedChatModel(BaseChatModel):
+    """A LangChain chat model that answers by rules.
+
+    Attributes:
+        name_returned: the model name in its answers.
+        rules: (pattern, replies) in order.
+    """
+
+    name_returned: str
+    rules: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        reply = self._reply(messages, kwargs.get("seed"))
+        n_prompt, n_reply = sum(len(m.text) for m in messages) // 4, len(reply) // 4
+        answer = AIMessage(
+            reply,
+            response_metadata={"model_name": self.name_returned, "finish_reason": "stop"},
+            usage_metadata={"input_tokens": n_prompt, "output_tokens": n_reply, "total_tokens": n_prompt + n_reply},
+        )
+        return ChatResult(generations=[ChatGeneration(message=answer)])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._generate(messages, stop, None, **kwargs)
+
+    def _reply(self, messages: Sequence[BaseMessage], seed: int | None) -> str:
+        shown = "\n".join(m.text for m in messages)
+        for pattern, replies in self.rules:
+            if re.search(pattern, shown, re.DOTALL):
+                content = json.dumps([[m.type, m.text] for m in messages] + [["seed", seed]])
+                return replies[int.from_bytes(hashlib.sha256(content.encode()).digest()[:8], "big") % len(replies)]
+        raise StudyError(f"scripted:{self.name_returned}: no rule matches the request that ends {shown[-80:]!r}; add a [[rule]]")
+
+
+def scripted_model(name: str) -> ScriptedChatModel:
+    """The scripted model of a rules file, or of the shipped rules called `name`.
+
+    Raises:
+        StudyError: if the file is missing or not of the form above.
+    """
+    path = _SHIPPED / f"{name}.toml"
+    if not path.is_file():
+        path = Path(name).expanduser()
+    if not path.is_file():
+        known = ", ".join(sorted(f"scripted:{p.stem}" for p in _SHIPPED.glob("*.toml")))
+        raise StudyError(f"scripted:{name}: there is no such rules file; expected a path or one of {known}")
+    try:
+        rules = _Rules.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: is no valid TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise StudyError(f"{path}: {'.'.join(str(p) for p in first['loc'])}: {first['msg']}") from None
+    return ScriptedChatModel(name_returned=path.stem, rules=tuple((r.when, r.replies) for r in rules.rule))

@@ -1,0 +1,281 @@
+"""study.toml -> Study: every check that needs no model. `load_study` is the only reader of study files."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from vs_sim.condition import Condition
+from vs_sim.errors import StudyError
+from vs_sim.personas import Persona, load_personas
+from vs_sim.records import Record
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9_]+:.+$")]
+
+
+class Price(Record):
+    """US dollars per million tokens. A model without a price has an unknown cost, never 0."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class Endpoint(Record):
+    """Where one model is served, if not at its provider's own address.
+
+    Attributes:
+        base_url: address of an OpenAI-compatible server, such as ``"http://localhost:8000/v1"``.
+        api_key_env: name of the environment variable that holds the key; the key itself never stands in a file.
+    """
+
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+class RunOptions(Record):
+    """How a run is done: no part of what a conversation is, so it may change from one start to the next.
+
+    Attributes:
+        concurrency: conversations at a time, at least 1; None: 1 for embedded models, 8 for others.
+        timeout_s: seconds until a request counts as unanswered.
+        max_tries: requests per answer before the conversation is given up for this start.
+        base_url, api_key_env: endpoint of every ``openai:`` model that has none of its own in `endpoints`.
+        endpoints: model name -> endpoint.
+        prices: model name -> price.
+    """
+
+    concurrency: int | None = Field(default=None, ge=1, le=4096)
+    timeout_s: float = Field(default=600, gt=0)
+    max_tries: int = Field(default=6, ge=1, le=100)
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    endpoints: dict[str, Endpoint] = Field(default_factory=dict)
+    prices: dict[str, Price] = Field(default_factory=dict)
+
+
+class Study(Record):
+    """The frozen content of one study.toml with its personas.
+
+    Attributes:
+        question, prediction: what the study asks and what its author expects, written before the run.
+        persuader_model: model of the persuader, ``"provider:model"``.
+        persuadee_models: models of the persuadee; crossed with the conditions.
+        rounds: most rounds of a dialogue; a round is one message of each.
+        min_rounds: rounds before a mutual goodbye ends the dialogue; 10, P4G's minimum, or `rounds` if that is less.
+        reply_words: words that a message may have, as told to both.
+        replicates: conversations per condition, model and persuadee.
+        temperature, top_p: of every call; ``"default"`` leaves the provider's own.
+        seed: seed of all draws.
+        outcome: the donation that is compared: ``"actual"`` (decided in private, P4G's B6) or ``"stated"`` (said in the chat, B5).
+        form: ``"chat"`` gives the dialogue in chat roles; ``"transcript"`` in one user message, which small models follow better.
+        json_schema: whether JSON replies are asked for with a schema that the endpoint enforces.
+        n_reasks: how often an unreadable reply is asked for again.
+        conditions: the arms; all share one base prompt.
+        persuaders, persuadees: personas; persuadee number i talks with persuader number i modulo their number.
+        run: how the run is done; not part of a conversation's identity.
+    """
+
+    question: str = Field(min_length=1)
+    prediction: str = Field(min_length=1)
+    persuader_model: ModelName
+    persuadee_models: tuple[ModelName, ...] = Field(min_length=1)
+    rounds: int = Field(ge=1, le=100)
+    min_rounds: int = Field(ge=1, le=100)
+    reply_words: int = Field(default=60, ge=5, le=1000)
+    replicates: int = Field(default=1, ge=1, le=100_000)
+    temperature: float | Literal["default"] = 0.7
+    top_p: float | Literal["default"] = 1.0
+    seed: int = Field(ge=0, lt=2**63)
+    outcome: Literal["actual", "stated"] = "actual"
+    form: Literal["chat", "transcript"] = "chat"
+    json_schema: bool = True
+    n_reasks: int = Field(default=2, ge=0, le=10)
+    conditions: tuple[Condition, ...] = Field(min_length=1)
+    persuaders: tuple[Persona, ...] = Field(min_length=1)
+    persuadees: tuple[Persona, ...] = Field(min_length=1)
+    run: RunOptions = RunOptions()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _minimum(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(data.get("rounds"), int):
+            return {"min_rounds": min(10, data["rounds"]), **data}
+        return data
+
+    @field_validator("temperature", "top_p")
+    @classmethod
+    def _in_range(cls, value: float | str, info: Any) -> float | str:
+        most = 2.0 if info.field_name == "temperature" else 1.0
+        if isinstance(value, float) and not 0 <= value <= most:
+            raise ValueError(f'{value!r} is out of range; expected 0 to {most:g} or "default"')
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        if self.min_rounds > self.rounds:
+            raise ValueError(f"min_rounds = {self.min_rounds!r} is more than rounds = {self.rounds!r}")
+        for what, names in (
+            ("conditions: name", [c.name for c in self.conditions]),
+            ("persuadee_models:", list(self.persuadee_models)),
+        ):
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{what} {name!r} stands there {names.count(name)} times; each may stand there once")
+        return self
+
+    def condition(self, name: str) -> Condition:
+        """The condition of that name."""
+        return next(c for c in self.conditions if c.name == name)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of all models, each once, the persuader's first."""
+        return tuple(dict.fromkeys((self.persuader_model, *self.persuadee_models)))
+
+
+class _PersonaFiles(BaseModel):
+    """The [personas] table: files relative to the study file, and how many persuadees to take from the top (all if absent)."""
+
+    model_config = ConfigDict(extra="forbid")
+    persuader: str
+    persuadee: str
+    n_persuadees: int | None = Field(default=None, ge=1)
+
+
+class _StudyFile(BaseModel):
+    """The keys that a study.toml may have besides those of Study."""
+
+    model_config = ConfigDict(extra="forbid")
+    personas: _PersonaFiles
+    persuader_model: ModelName
+    persuadee_models: list[ModelName] | ModelName
+
+
+def load_study(path: str | Path, *, model: str | None = None, personas: str | Path | None = None) -> Study:
+    """The study of a file, fully checked.
+
+    Args:
+        path: a study.toml.
+        model: takes the place of every model of the study (``vs-sim run --model``).
+        personas: takes the place of the file of persuadees (``vs-sim run --personas``); all of its personas are taken.
+
+    Raises:
+        StudyError: a sentence with file and key.
+        PersonaError: a sentence with the persona file and line.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "study.toml"
+    data = _read_toml(path)
+    own = {key: data.pop(key) for key in ("personas", "persuader_model", "persuadee_models") if key in data}
+    try:
+        file = _StudyFile.model_validate(own)
+    except ValidationError as error:
+        raise StudyError(explain(error, path, _StudyFile)) from None
+    if model is not None:
+        if ":" not in model:
+            raise StudyError(f"model {model!r} has no provider; write provider:model, such as openai:gpt-4.1 or embedded:smollm2-135m")
+        file.persuader_model, file.persuadee_models = model, [model]
+    for key in ("persuaders", "persuadees"):
+        if key in data:
+            raise StudyError(f"{path}: unknown key {key!r}; personas are named in the table [personas] (persuader, persuadee)")
+    persuaders = load_personas(_persona_path(path, "persuader", file.personas.persuader))
+    if personas is None:
+        persuadees = load_personas(_persona_path(path, "persuadee", file.personas.persuadee))
+        n = file.personas.n_persuadees
+        if n is not None and n > len(persuadees):
+            raise StudyError(f"{path}: personas.n_persuadees = {n}, but {file.personas.persuadee} has only {len(persuadees)} personas")
+        persuadees = persuadees[:n]
+    else:
+        persuadees = load_personas(Path(personas))
+    models = file.persuadee_models
+    try:
+        return Study.model_validate(
+            {
+                **data,
+                "persuader_model": file.persuader_model,
+                "persuadee_models": [models] if isinstance(models, str) else models,
+                "persuaders": persuaders,
+                "persuadees": persuadees,
+            }
+        )
+    except ValidationError as error:
+        raise StudyError(explain(error, path, Study)) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise StudyError(f"{path}: there is no such file; expected a study.toml") from None
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise StudyError(
+            f"{path}: byte {error.object[error.start]:#04x} at offset {error.start} is not UTF-8; save the file as UTF-8"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{path}: is no valid TOML: {error}") from None
+
+
+def _persona_path(study: Path, key: str, name: str) -> Path:
+    found = (study.parent / Path(name).expanduser()).resolve()
+    if not found.is_file():
+        raise StudyError(f"{study}: personas.{key} = {name!r}: there is no such file ({found}); the path is relative to the study file")
+    return found
+
+
+def explain(error: ValidationError, path: Path, model: type[BaseModel]) -> str:
+    """The first problem of a file as one sentence: file, key, value, what was expected; "(and n more)" behind it."""
+    first, *others = error.errors()
+    key = _key(first["loc"])
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        known = _keys_at(model, first["loc"][:-1])
+        close = difflib.get_close_matches(str(first["loc"][-1]), known, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known here are {', '.join(known)}"
+        sentence = f"unknown key {key!r}; {hint}"
+    elif kind == "missing":
+        sentence = f"key {key!r} is missing"
+    elif kind == "value_error":
+        reason = str(first["ctx"]["error"])
+        sentence = f"{key}: {reason}" if key else reason
+    else:
+        sentence = f"{key} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    return f"{path}: {sentence}" + (f" (and {len(others)} more)" if others else "")
+
+
+def _key(loc: tuple[int | str, ...]) -> str:
+    """("conditions", 1, "k") -> "conditions[2].k": entries are counted from 1, as a person counts them."""
+    key = ""
+    for part in loc:
+        if isinstance(part, int):
+            key += f"[{part + 1}]"
+        elif part not in ("str", "float", "int") and not part.startswith(("literal[", "list[", "constrained-", "function-")):
+            key += f".{part}" if key else part
+    return key
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Names of the keys that are known at a place of a file."""
+    here: Any = model
+    for part in loc:
+        if isinstance(part, str) and isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
+            here = _record_in(here.model_fields[part].annotation)
+    names = list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+    if here is Study:
+        names = ["personas", *(n for n in names if n not in ("persuaders", "persuadees"))]
+    return names
+
+
+def _record_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation
+    found = (_record_in(a) for a in typing.get_args(annotation))
+    return next((f for f in found if isinstance(f, type) and issubclass(f, BaseModel)), None)
