@@ -33,16 +33,20 @@ _TENS_RE = "|".join([*_TENS.split(), "fourty", "ninty", "fifity"])
 _WORD = rf"\b(?:(?:{_TENS_RE})(?:[- ](?:{'|'.join(_UNITS.split()[:9])}))?|{'|'.join(reversed(_UNITS.split()))}|zero)\b"
 _SCALE = r"(?:\s?(?:hundred|thousand|million|billion|k)\b)?"
 _DOLLAR = r"(?:d[oa]l{1,2}[aeo]re?s?\b|bucks?\b|usd\b|(?<=[0-9.\s])\$(?!\s?[0-9.]))"
-_CENT = r"(?:[cs]ent[sz]?\b|c\b|¢|cnts?\b|cnets?\b|cetns\b|censt\b|centes\b|centss\b|ceents\b)"
+_CENT = r"(?:[cs]ent[sz]?\b|c\b|¢|cnts?\b|cnets?\b|cetns\b|censt\b|centes\b|centss\b|ceents\b|cens\b)"
 _EXTRA = r"(?:(?P<{}>more|another|extra|additional)[\s-]|(?:whole|full|single|measly|mere|us)\s)?"
 _PAYMENT = (
-    r"(?:(?:(?:my|the|this|that|our|your|today's|todays|total|whole|full|entire|task|hit|mturk|study|survey|participation|work|base)\s){0,4}"
+    r"(?:(?:(?:my|the|this|that|our|your|today's|todays|total|whole|full|entire|task|hit|mturk|study|survey|participation|work"
+    r"|base)\s){0,4}"
     r"(?:payment|pay|payout|paycheck for this|earnings?|earned|reward|bonus|compensation|task money|hit money|hit|task)\b"
-    r"|(?:whatever|what|the money|the amount|money)\s(?:that\s)?(?:i|i'm|im|we)\s(?:\w+\s){0,3}?(?:earn(?:ed|ing)?|make|making|made|paid|get|getting|be paid)\b)"
+    r"|(?:whatever|what|the money|the amount|money)\s(?:that\s)?(?:i|i'm|im|we)\s(?:\w+\s){0,3}?(?:earn(?:ed|ing)?|make|making|made"
+    r"|paid|get|getting|be paid)\b)"
 )
-_PART = r"(?:(?P<three>three|3|two)[- ])?(?:\b(?:a|one)\s)?(?P<{}>\bhalf\b|\b(?:third|quarter|fourth|fifth|tenth)s?\b|(?<![\d/])[123]/(?:2|3|4|5|10)(?![\d/]))"
+_PART = r"(?:(?P<three>three|3|two)[- ])?(?:\b(?:a|one)\s)?(?P<{}>\bhalf\b|\b(?:third|quarter|fourth|fifth|tenth)s?\b"
+r"|(?<![\d/])[123]/(?:2|3|4|5|10)(?![\d/]))"
 _PERCENT = rf"(?P<percent>{_NUMBER}|{_WORD})\s?(?:%|percent\b|per cent\b)"
-_ALL = r"(?P<all>\ball\b|\b100\s?%|\beverything\b|\b(?:my|the)\s(?:whole|full|entire|complete|maximum|max)\b)"
+_ALL = r"(?P<all>\ball\b|\b(?:one|a) hundred percent\b|\b100\s?%|\beverything\b|\b(?:my|the)\s(?:whole|full|entire|complete|maximum"
+r"|max)\b)"
 
 _AMOUNT = re.compile(
     "|".join(
@@ -51,18 +55,25 @@ _AMOUNT = re.compile(
             rf"(?P<half_unit>\bhalf[\s-](?:of\s)?(?:a\s)?{_DOLLAR}|\b(?:a\s)?quarter\sof\sa\s{_DOLLAR})",
             # "half of my payment", "10 % of what I earn", "all of it"
             rf"(?P<share>(?:{_PERCENT}|{_PART.format('part')}|{_ALL})\s(?:of\s)?(?:{_PAYMENT}|(?P<that>of\s(?:it|that|this|mine)\b)))",
-            r"(?P<entire>\b(?:my|the)\s(?:whole|full|entire|complete|maximum|max)(?:\s(?:amount|thing|sum|donation))?\b(?=\s*(?:$|[^\w\s]|to|for|then|that|if|and|as|now|today|i))"
+            r"(?P<entire>\b(?:my|the)\s(?:whole|full|entire|complete|maximum|max)(?:\s(?:amount|thing|sum|donation))?\b(?=\s*(?:$"
+            r"|[^\w\s]|to|for|then|that|if|and|as|now|today|i))"
             r"|\b(?:donate|give|contribute)\s(?:it\sall|everything)\b(?!\s(?:i|that|they|to)\b))",
             # "$1", "$0.50 cents", "$1 and 50 cents", "US$ 2"
-            rf"(?P<sign>(?:\bus\s?|\busd\s?)?\$\s?(?P<sign_n>{_DIGITS})(?P<sign_scale>{_SCALE})(?:[\s-]?(?:(?P<sign_cents>{_CENT})|{_DOLLAR}))?"
+            rf"(?P<sign>(?:\bus\s?|\busd\s?)?\$\s?(?P<sign_n>{_DIGITS})(?P<sign_scale>{_SCALE})(?:[\s-]?(?:(?P<sign_cents>{_CENT})"
+            rf"|{_DOLLAR}))?"
             rf"(?:\s(?:and\s)?(?P<sign_rest>{_NUMBER}|{_WORD})\s?{_CENT})?|\busd\s?(?P<usd_n>{_DIGITS}))",
             # "a dollar", "two bucks", "1.50 usd", "a buck fifty", "a dollar and a half", "one dollar and 25 cents"
-            rf"(?P<word>(?:(?P<word_n>{_NUMBER}|{_WORD}|\ban?|\banother)(?P<word_half>\sand\sa\shalf)?(?P<word_scale>{_SCALE})[\s-]?{_EXTRA.format('more1')}{_DOLLAR})"
-            rf"(?:(?P<and_half>\sand\sa\shalf\b)|\s(?:and\s)?(?P<word_rest>{_NUMBER}|{_WORD})\s?(?:{_CENT}|(?=[^\w\s]|$|\s(?:then|to|for|is|sounds|works|today|now|if)\b)))?)",
-            rf"(?P<cents>(?P<cents_n>{_NUMBER}|{_WORD}|\ba|\banother|\bone)[\s-]?{_EXTRA.format('more2')}{_CENT})",
-            rf"(?P<coins>(?P<coins_n>(?<![0-9.,/:\w])[0-9]{{1,3}}(?![0-9.,])|{_WORD}|\ban?\b|\banother\b|\bmy\b)\s{_EXTRA.format('more3')}(?P<coin>quarter|dime|nickel|nickle|penny|pennie)s?\b"
+            rf"(?P<word>(?:(?P<word_n>{_NUMBER}|{_WORD}|\ban?"
+            rf"|\banother)(?P<word_half>\sand\sa\shalf)?(?P<word_scale>{_SCALE})(?:\s?\([^)]{{1,15}}\))?[\s-]?{_EXTRA.format('more1')}{_DOLLAR})"
+            rf"(?:(?P<and_half>\sand\sa\shalf\b)|\s(?:and\s)?(?P<word_rest>{_NUMBER}|{_WORD})\s?(?:{_CENT}|(?=[^\w\s]|$|\s(?:then|to"
+            rf"|for|is|sounds|works|today|now|if)\b)))?)",
+            rf"(?P<cents>(?P<cents_n>{_NUMBER}|{_WORD}|\ba|\banother"
+            rf"|\bone)(?:\s?\([^)]{{1,15}}\))?[\s-]?{_EXTRA.format('more2')}{_CENT})",
+            rf"(?P<coins>(?P<coins_n>(?<![0-9.,/:\w])[0-9]{{1,3}}(?![0-9.,])|{_WORD}|\ban?\b|\banother\b"
+            rf"|\bmy\b)\s{_EXTRA.format('more3')}(?P<coin>quarter|dime|nickel|nickle|penny|pennie)s?\b"
             r"(?!\s(?:of|past|mile|pound|century|hour|year|saved|earned|pincher)))",
-            rf"(?P<bare_share>(?P<bare_percent>{_NUMBER}|{_WORD})\s?(?:%|percent\b|per cent\b)|\bhalf\b(?!\s(?:a|an|of|the|hour|year|way|price|decent)\b)|\ball(?:\sof)?(?=\s(?:of|the|my)\s\$|\s\$)|\bhalf(?=\s(?:of\s)?(?:the\s|my\s)?\$))",
+            rf"(?P<bare_share>(?P<bare_percent>{_NUMBER}|{_WORD})\s?(?:%|percent\b|per cent\b)|\bhalf\b(?!\s(?:a|an|of|the|hour|year"
+            rf"|way|price|decent)\b)|\ball(?:\sof)?(?=\s(?:of|the|my)\s\$|\s\$)|\bhalf(?=\s(?:of\s)?(?:the\s|my\s)?\$))",
             rf"(?P<number>(?:{_NUMBER})(?![\w$%/:]|\s?(?:%|percent))|{_WORD})",
         ]
     )
@@ -144,7 +155,12 @@ def _join(text: str, first: Amount, gap: str, second: Amount) -> Amount | None:
     """One amount made of two neighbours: a part of an explicit sum, or a range; None if they stand for themselves."""
     if len(gap) > 20:
         return None
-    if first.share is not None and not first.of_that and second.kind == "money" and re.fullmatch(r"\s*(?:of )?(?:the |my |that |this |our )?", gap):
+    if (
+        first.share is not None
+        and not first.of_that
+        and second.kind == "money"
+        and re.fullmatch(r"\s*(?:of )?(?:the |my |that |this |our )?", gap)
+    ):
         return replace(first, cents=_cents(first.share * second.cents / 100), end=second.end, kind="money", share=None)
     lead = text[max(0, first.start - 60) : first.start]
     between = re.search(r"\bbetween\s*$", lead) is not None and gap.strip() == "and"
@@ -199,6 +215,8 @@ def _read(match: re.Match[str]) -> Amount | None:
         bare = share(_value(percent) / 100 if percent else Decimal("0.5" if "half" in group() else 1))
         return replace(bare, kind="number") if bare is not None and percent else bare
     if group("number"):
+        if group() in ("one", "zero"):
+            return None  # "I have one"
         return Amount(_cents(_value(group())), match.start(), match.end(), "number")
     return None  # a foreign currency
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from vs_sim.amounts import Amount, plain
 
@@ -30,7 +31,8 @@ GIVE = (
 _SENTENCE_END = re.compile(r"[!?]+|\.{2,}|\.(?=[\s\"')]|$)|\.(?=[a-z]{2})|\n+")
 _NEW_SUBJECT = r"(?:i|i'\w+|ill|id|im|you|they|we|he|she|it|it's|people|my|the|this|that|that's)"
 _CLAUSE_END = re.compile(
-    rf"[;:]|\s-+\s|--+|,\s*(?={_NEW_SUBJECT}\b|(?:let|lets|let's|if|how|what|maybe|perhaps|just|only|make|please|or|put|which|leaving|not|say)\b)"
+    rf"[;:]|\s-+\s|--+|,\s*(?={_NEW_SUBJECT}\b|(?:let|lets|let's|if|how|what|maybe|perhaps|just|only|make|please|or|put|which|leaving"
+    rf"|not|say)\b)"
     r"|\b(?:but|however|although|though|because|since|whereas|so|therefore|except|which|while|yet|instead(?! of))\b"
     rf"|\band(?=\s+(?:{_NEW_SUBJECT}|your|their|if|keep|save|then|maybe)\b)"
 )
@@ -43,109 +45,172 @@ _NEGATION = words(
 )
 _HARMLESS_NEGATION = words(
     *(r"(?:do not|don't|dont|wouldn't|would not) mind", "no (?:problem|worries|doubt|issue)", "not a problem", "why not", "not only"),
-    *(r"(?:can't|cannot|cant) (?:wait|refuse|say no)", r"(?:don't|do not|dont) see why not", "doesn't hurt", "not at all", "not bad"),
+    *(
+        r"(?:can't|cannot|cant) (?:wait|refuse|say no)",
+        r"(?:don't|do not|dont) see why not",
+        r"(?:won't|wouldn't|doesn't|can't) hurt",
+        "not at all",
+        "not bad",
+    ),
     r"(?:not|\w+n't|never|no|cannot|cant|wont|dont) (?:\w+ ){0,5}(?:more|much|higher|further|over) than",  # a limit that names the amount
     r"(?:not|\w+n't|dont|cannot|cant) (?:\w+ ){0,3}(?:much|a lot|rich)",
 )
-_LEADING_NO = re.compile(r"^\W*(?:no|nope|nah)\W+(?=i\b|i'|we\b|make|just|only|how|that)")
+_LEADING_NO = re.compile(r"^\W*(?:no|nope|nah)\W+(?=i\b|i'|we\b|make|just|only|how|that)|\bno\s*(?:,|(?:wait|actually|make|sorry)\b)")
 _BAD_AMOUNT = re.compile(  # behind the amount: "$2 is too much"
     r"^\W*(?:donation |amount |contribution )?(?:(?:is|are|'s|sounds|seems|feels|would be|was|might be) (?:\w+ ){0,3}"
     r"(?:too|steep|out of|impossible|not|excessive|beyond|unrealistic|hard|difficult|more than|insane|high)\b"
     r"|(?:\w+n't|cannot|will not|does not|is not|not)\b)"
 )
-_OTHER_MONEY_AFTER = re.compile(r"^\W*(?:left|in my (?:bank|account|pocket|wallet|name)|an hour|per hour|sign|menu|store|bill|price)\b|^\W*or nothing\b")
+_OTHER_MONEY_AFTER = re.compile(
+    r"^\W*(?:left|in my (?:bank|account|pocket|wallet|name)|an hour|per hour|sign|menu|store|bill|price)\b|^\W*or nothing\b"
+)
 _PREPOSITION_BEFORE = re.compile(  # "out of the $2", "instead of $2", "not $2"
     r"(?:\b(?:out of|from|off)\s(?:(?:the|my|our|this|that|your)\s(?:\w+\s)?)?"
     r"|(?<!donation )(?<!amount )(?<!total )\bof\s(?:the|my|our|this|that|your)\s(?:\w+\s)?"
-    r"|\b(?:instead of|rather than|less than|under|below|not|versus|vs|every|per|each|beyond|than)\s(?:giving |donating |doing |just |only |the |a |full )*)$"
+    r"|\b(?:instead of|rather than|less than|under|below|up to|not|versus|vs|every|per|each|beyond|than)\s(?:giving |donating |doing "
+    r"|just |only |the |a |full )*)$"
 )
 _OWN_LIMIT = re.compile(r"^\W*(?:is|would be|'s) (?:all|(?:about )?the (?:most|best|max\w*|limit))\b")
 _LIMIT_BEFORE = re.compile(r"\b(?:more|higher|further) than (?:a |the |just |about )*$")
 _VERB = re.compile(
-    r"\b(?:(?P<other>costs?|pays|paid|paying|earn\w*|spend\w*|spent|keep\w*|sav(?:e|ed|ing)|owe|rais(?:ed|es)|made|makes|gets?|got|getting|receiv\w*"
-    r"|sponsor\w*|buys?|bought|worth|salary|salaries|income|left|gave|sent|given|donated|contributed|lost|won|budget|has|had|bills?|rent|charged?|lend|still (?:make|have|get))"
+    r"\b(?:(?P<other>costs?|pays|paid|paying|earn\w*|spend\w*|spent|keep\w*|sav(?:e|ed|ing)|owe|rais(?:ed|es)|made|makes|gets?|got"
+    r"|getting|receiv\w*"
+    r"|sponsor\w*|buys?|bought|worth|salary|salaries|income|left|gave|sent|given|donated|contributed|lost|won|budget|has|had|bills?"
+    r"|rent|charged?|lend|still (?:make|have|get))"
     rf"|(?P<give>{GIVE}|pay|willing|afford))\b"
 )
 _HABIT = words(
     *("usually", "normally", "typically", "generally", "always", "often", "sometimes", "regularly", "tend to", "used to", "in the past"),
-    *(r"(?:every|each) (?:year|month|week|time|day|christmas|paycheck)", "last (?:year|month|week|time|christmas|summer|spring|fall|winter)"),
+    *(
+        r"(?:every|each) (?:year|month|week|time|day|christmas|paycheck)",
+        "last (?:year|month|week|time|christmas|summer|spring|fall|winter)",
+    ),
     *(r"(?:years?|months?|weeks?) ago", "yesterday", "once gave", "asked (?:me|us)"),
 )
 _RECURRING = re.compile(r"^\W*(?:(?:a|per|each|every) (?:day|week|month|year)|monthly|weekly|daily|yearly|annually)\b")
 _INTENTION = re.compile(
-    r"\b(?:will|would|can|could|want|going to|gonna|like to|love to|let's|lets|willing|happy|glad|ill|pledge|commit|agree|plan to)\b|'(?:ll|d|m)\b"
+    r"\b(?:will|would|can|could|want|going to|gonna|like to|love to|let's|lets|willing|happy|glad|ill|pledge|commit|agree|plan to)\b"
+    r"|'(?:ll|d|m)\b"
 )
 _WISH = words(
-    "wish", r"(?:would|could|should|might)(?:'ve| have| of)", r"i'd have", "imagine", r"hypothetical\w*", "in theory", r"theoretically", "ideally"
+    "wish",
+    r"(?:would|could|should|might)(?:'ve| have| of)",
+    r"i'd have",
+    "imagine",
+    r"hypothetical\w*",
+    "in theory",
+    r"theoretically",
+    "ideally",
 )
 _TENTATIVE = words(
-    r"(?:might|may)(?! be able| be willing| i\b)", r"consider(?:ing)?", r"think(?:ing)? about (?:it|whether|maybe)", r"unsure", r"(?:not|n't) (?:so |really |quite )?sure",
+    r"(?:might|may)(?! be able| be willing| i\b)",
+    r"consider(?:ing)?",
+    r"think(?:ing)? about (?:it|whether|maybe)",
+    r"unsure",
+    r"(?:not|n't) (?:so |really |quite )?sure",
     *("don't know", "dont know", r"wonder\w*", "whether", "depends?", "tempted", "debating", "how much", "do you think"),
-)  # fmt: skip
+)
 _CONDITION = re.compile(
-    r"\b(?:if|unless|when|once|until|as long as|provided)\s(?:only )?(?:i|i'd|we|my|things|it|you|they|he|she|everyone|everybody|people|someone|the|there|this|that|money|half)\b"
+    r"\b(?:if|unless|when|once|until|as long as|provided)\s(?:only )?(?:i|i'd|we|my|things|it|you|they|he|she|everyone|everybody|people"
+    r"|someone|the|there|this|that|money|half)\b"
 )
 _HARMLESS_CONDITION = re.compile(
-    r"\bif (?:it|that|this) (?:helps?|is|will|would|works?|can|makes?|could)\b|\bif (?:that|it)'s\b|\bif (?:possible|so|ok|okay|anything)\b"
-    r"|\b(?:if|as long as) you(?:'re| are)? (?:don't mind|do not mind|like|want|wish|think|okay|ok|prefer|insist|say|need|asking|so|are)\b"
-    r"|\bif i (?:may|understand|must|have to|am|'m)\b|\b(?:when|once) (?:i|we|this|the|it|that) (?:\w+ ){0,2}(?:finish|done|chat|ends?|submit|complete|task|hit|survey)"
+    r"\bif (?:it|that|this) (?:helps?|is|will|would|works?|can|makes?|could)\b|\bif (?:that|it)'s\b|\bif (?:possible|so|ok|okay"
+    r"|anything)\b"
+    r"|\b(?:if|as long as) you(?:'re| are)? (?:don't mind|do not mind|like|want|wish|think|okay|ok|prefer|insist|say|need|asking|so"
+    r"|are)\b"
+    r"|\bif i (?:may|understand|must|have to|am|'m)\b|\b(?:when|once) (?:i|we|this|the|it|that) (?:\w+ ){0,2}(?:finish|done|chat|ends?"
+    r"|submit|complete|task|hit|survey)"
 )
 _UNREAL = re.compile(r"\b(?:would|could|might|id)\b|'d\b")
 _LATER = words(
-    r"next (?:month|week|year|time|paycheck|pay ?day|\w+day)", "later", "in the future", "some ?day", "one day", "eventually", "another (?:time|day)",
-    r"(?:when|once|after|until) (?:i|my)\b.{0,40}?\b(?:paid|paycheck|check|job|money|more|salary)", "tomorrow", "down the (?:road|line)",
-)  # fmt: skip
-_MORE_LATER = re.compile(r"\b(?:more|again|another|additional|increase|raise)\b.{0,40}?\b(?:later|next|future|another time|day)\b.*|\blater (?:\w+ ){0,4}more\b.*")
+    r"next (?:month|week|year|time|paycheck|pay ?day|\w+day)",
+    "later",
+    "in the future",
+    "some ?day",
+    "one day",
+    "eventually",
+    "another (?:time|day)",
+    r"(?:when|once|after|until) (?:i|my)\b.{0,40}?\b(?:paid|paycheck|check|job|money|more|salary)",
+    "tomorrow",
+    "down the (?:road|line)",
+)
+_MORE_LATER = re.compile(
+    r"\b(?:more|again|another|additional|increase|raise)\b.{0,40}?\b(?:later|next|future|another time|day)\b.*"
+    r"|\blater (?:\w+ ){0,4}more\b.*"
+)
 _OTHER_SUBJECT = re.compile(
-    r"\b(?:you|they|he|she|people|everyone|everybody|someone|somebody|anyone|others|who|it|charit(?:y|ies)|organi[sz]ations?|ceos?|compan(?:y|ies)|kids?"
-    r"|child(?:ren)?|family|families|brother|sister|mom|mother|dad|father|friends?|wife|husband|boss|church|americans?|folks|persons?|donors?|hit|task|job|survey)"
+    r"\b(?:you|they|he|she|people|everyone|everybody|someone|somebody|anyone|others|who|it|charit(?:y|ies)|organi[sz]ations?|ceos?"
+    r"|compan(?:y|ies)|kids?"
+    r"|child(?:ren)?|family|families|brother|sister|mom|mother|dad|father|friends?|wife|husband|boss|church|americans?|folks|persons?"
+    r"|donors?|hit|task|job|survey)"
     r"(?:'(?:ll|d|ve|re|s))?\s(?:(?:just|all|only|also|really|already|each|both|probably|usually|even|then|often)\s)*"
-    r"(?:can|could|will|would|should|may|might|must|gives?|gave|given|donate[sd]?|donating|giving|spends?|spent|have|has|had|is|are|was|were|needs?|wants?|pays?|paid"
-    r"|earns?|gets?|got|makes?|made|sent|sends?|contribute[sd]?|pledge[sd]?|said|say|asked?|suggest(?:ed)?|mentioned|does|did|chipped?|takes?|took|offered|costs?|raised?|keeps?)\b"
-    r"|\b(?:you|they|he|she)'(?:ll|d|ve|re)\b|\b(?:your|their|his|her) (?:\w+ ){0,2}(?:donation|contribution|pledge|money|payment|suggestion)\b"
+    r"(?:can|could|will|would|should|may|might|must|gives?|gave|given|donate[sd]?|donating|giving|spends?|spent|have|has|had|is|are|was"
+    r"|were|needs?|wants?|pays?|paid"
+    r"|earns?|gets?|got|makes?|made|sent|sends?|contribute[sd]?|pledge[sd]?|said|say|asked?|suggest(?:ed)?|mentioned|does|did|chipped?"
+    r"|takes?|took|offered|costs?|raised?|keeps?)\b"
+    r"|\b(?:you|they|he|she)'(?:ll|d|ve|re)\b|\b(?:your|their|his|her) (?:\w+ ){0,2}(?:donation|contribution|pledge|money|payment"
+    r"|suggestion)\b"
 )
 _FROM_ME = words(r"(?:put|count|mark|sign) me", "from me", r"(?:take|deduct)\b.{0,30}", r"match\w*", r"from my \w+")
 _SELF = re.compile(r"\b(?:i|i'\w+|we|we'\w+|ill|id|im|ive|(?:let|put|count) me|let's|lets|let us)(?!\w)")
 _OFFERING_QUESTION = re.compile(
-    r"\bhow(?:'s| about|s)\b|\bwhat about\b|^\W*(?:\w+\W+){0,3}maybe\b|\b(?:can|could|may) i (?:just |maybe |perhaps |only )?(?:give|donate|do|contribute|pledge|offer)\b"
-    r"|^\W*(?:\w+\W+){0,2}(?:would|will|is|are|does|do|could|can)\b.{0,40}\b(?:ok|okay|fine|work|enough|good|acceptable|help|alright|suffice|fair|reasonable)\b"
+    r"\bhow(?:'s| about|s)\b|\bwhat about\b|^\W*(?:\w+\W+){0,3}maybe\b|\b(?:can|could|may) i (?:just |maybe |perhaps |only )?(?:give"
+    r"|donate|do|contribute|pledge|offer)\b"
+    r"|^\W*(?:\w+\W+){0,2}(?:would|will|is|are|could|can|does)\b.{0,40}\b(?:ok|okay|fine|work|enough|good|acceptable|alright|suffice"
+    r"|fair|reasonable)\b"
+    r"|^\W*(?:\w+\W+){0,2}would\b.{0,40}\bhelp\b"
 )
-_ASKING = words("what", "how (?:much|many|far|long)", "should i", "do you", "does", "why", "who", "where", r"(?:could|can|would|will|are|did) you")
+_ASKING = words(
+    "what", "how (?:much|many|far|long)", "should i", "do you", "does", "why", "who", "where", r"(?:could|can|would|will|are|did) you"
+)
+
+_CONTRAST = re.compile(r"\W*(?:but|however|although|though|yet|instead)\b")
 
 # What makes it one -----------------------------------------------------------------------------------------------------------------
 
 _I_INTEND = re.compile(
-    r"\b(?:i|we)\s(?:\w+\s){0,8}?(?:will|would|can|could|shall|should|want|wanna|gonna|going|am|like|love|choose|chose|decided?|agreed?|accept|pledged?|promised?"
-    r"|commit(?:ted)?|plan|intend|opt|offer(?:ed)?|settle|think|guess|feel|suppose|said|mean|meant|prefer|thinking|thought|donate|give|contribute|do|afford|go|stick)\b"
+    r"\b(?:i|we)\s(?:[\w']+\s){0,8}?(?:will|would|can|could|shall|should|want|wanna|gonna|going|am|like|love|choose|chose|decided?"
+    r"|agreed?|accept|pledged?|promised?"
+    r"|commit(?:ted)?|plan|intend|opt|offer(?:ed)?|settle|think|guess|feel|suppose|said|mean|meant|prefer|thinking|thought|donate|give"
+    r"|contribute|do|afford|go|stick|mind)\b"
     r"|\b(?:i|we)'(?:ll|l|d|m|re|ve)\b|\b(?:ill|id|im|let's|lets|let us|let me)\b|\bi \$?[0-9]?$|\bi can\b"
 )
 _LEAD = (
-    r"^\W*(?:(?:yes|yeah|yep|yup|sure|ok|okay|alright|well|fine|then|and|so|great|actually|hmm+|um+|uh|please|no|just|oh|definitely|absolutely|certainly"
+    r"^\W*(?:(?:yes|yeah|yep|yup|sure|ok|okay|alright|well|fine|then|and|so|great|actually|hmm+|um+|uh|please|no|just|oh|definitely"
+    r"|absolutely|certainly"
     r"|of course|deal|now|wait|sorry|or|also|honestly|for|today|let me)\W+){0,5}"
 )
 _ELIDED_INTENTION = re.compile(
-    rf"{_LEAD}(?:happy to|glad to|willing to|will|would|can|could|gonna|going to|want to|make (?:it|that|mine)|put me|count me|sign me|mark me|say|maybe|perhaps"
-    rf"|how about|hows?|how's|what about|here(?:'s| is| are)|{GIVE}|it(?:'s| is| will be|'ll be)|the amount|deduct|take|all i can|the most i|the best i)(?!\w)"
-    r"|\b(?:my|our|total) (?:\w+ ){0,3}(?:donation|contribution|pledge|commitment|answer|offer|gift|amount|share|limit|max|maximum)\b.{0,30}\b(?:is|at|to|be|of|stands|stays|remains)\b"
+    rf"{_LEAD}(?:happy to|glad to|willing to|will|would|can|could|gonna|going to|want to|make (?:it|that|mine)|put me|count me|sign me"
+    rf"|mark me|say|maybe|perhaps"
+    rf"|how about|hows?|how's|what about|here(?:'s| is| are)|{GIVE}|it(?:'s| is| will be|'ll be)|the amount|deduct|take|all i can"
+    rf"|the most i|the best i)(?!\w)"
+    r"|\b(?:my|our|total) (?:\w+ ){0,3}(?:donation|contribution|pledge|commitment|answer|offer|gift|amount|share|limit|max"
+    r"|maximum)\b.{0,30}\b(?:is|at|to|be|of|stands|stays|remains)\b"
     r"|\b(?:all i can|most i|best i|what i can|put me down|make (?:it|that)|stick(?:ing)? with|stay(?:ing)? with)\b|\btake\b|\bdeduct\b"
 )
 _APPROVED = re.compile(
     r"^\W*(?:donation |contribution |amount |today )?(?:(?:it is|works?|would work|will do|will work|would do|then)\b"
     r"|(?:sounds?|seems?|feels?|is|are|'s|would be|will be|should be)\s(?:\w+ ){0,3}"
-    r"(?:good|fine|fair|great|reasonable|ok|okay|perfect|right|doable|adequate|comfortable|manageable|nice|decent|alright|most|best|i|i'm|i'll|my|suitable|appropriate)\b"
+    r"(?:good|fine|fair|great|reasonable|ok|okay|perfect|right|doable|adequate|comfortable|manageable|nice|decent|alright|most|best|i"
+    r"|i'm|i'll|my|suitable|appropriate)\b"
     r"|(?:from me|i can|i could|i will|i would)\b)"
 )
 _NUMBER_VERB = re.compile(
-    rf"\b(?:{GIVE}|promised?|choose|chose|pick|opt for|say|said|willing to|maybe|perhaps|go for|around|about|i can|i could|how about|what about|amount of|donation of|donation is|them)"
+    rf"\b(?:{GIVE}|promised?|choose|chose|pick|opt for|say|said|willing to|maybe|perhaps|go for|around|about|i can|i could|how about"
+    rf"|what about|amount of|donation of|donation is|them)"
     r"\s(?:about |around |like |maybe |only |just |up to |at least |them |you |another |exactly |is |be |the |my |an? |one[- ]time )*$"
 )
 _NO_NOUN = re.compile(
     r"\s*(?:$|[.,;!?)\"'-]|(?:to|for|now|today|then|and|or|if|as|please|at|from|in|ok|okay|per|instead|because|but|total|this|that|since|maybe|right|each|sounds|is"
-    r"|works|seems|would|of my|only|too|also|monthly|donation|contribution|base|payment)\b)"
+    r"|works|seems|would|only|too|also|monthly|donation|contribution|base|payment)\b)"
 )
 _FILLER = re.compile(
-    r"\b(?:yes|yeah|yep|yup|sure|ok|okay|alright|fine|well|maybe|perhaps|then|just|only|about|around|please|today|now|for|to|the|charity|save|children|kids|hmm+|um+|uh|so|and"
-    r"|no|lol|sorry|thanks|thank|you|total|exactly|it|is|i|think|a|donation|my|from|me|deal|correct|right|definitely|absolutely|let's|say|of|each|will|at|least|most|probably"
+    r"\b(?:yes|yeah|yep|yup|sure|ok|okay|alright|fine|well|maybe|perhaps|then|just|only|about|around|please|today|now|for|to|the"
+    r"|charity|save|children|kids|hmm+|um+|uh|so|and"
+    r"|no|lol|sorry|thanks|thank|you|total|exactly|it|is|i|think|a|donation|my|from|me|deal|correct|right|definitely|absolutely|let's"
+    r"|say|of|each|will|at|least|most|probably"
     r"|wait|make|actually|in|cash|usd|payment|guess|suppose|agreed|great|good)\b|\W+"
 )
 
@@ -181,7 +246,7 @@ def sentences(utterance: str) -> Iterator[list[Clause]]:
         if text[start:stop].strip():
             question = "?" in text[stop:following]
             cuts = [start, *(m.start() for m in _CLAUSE_END.finditer(text, start, stop) if m.start() > start), stop]
-            yield [Clause(text[a:b], a, question, b == stop) for a, b in zip(cuts, cuts[1:], strict=False)]
+            yield [Clause(text[a:b], a, question, b == stop) for a, b in pairwise(cuts)]
         start = following
 
 
@@ -200,22 +265,33 @@ def commits(sentence: list[Clause], position: int, amount: Amount, others: tuple
     after = clause.text[amount.end - clause.start : amount.end - clause.start + WINDOW]
     near_before = clause.text[max(0, others[0] - clause.start, amount.start - clause.start - WINDOW) : amount.start - clause.start]
     near_after = clause.text[amount.end - clause.start : min(others[1] - clause.start, amount.end - clause.start + WINDOW)]
-    earlier = "".join(c.text for c in sentence[max(0, position - 2) : position])[-WINDOW:]
+    if others[1] < clause.end:
+        near_after = re.split(r",|;|\band\b|\bthen\b", near_after)[0]
+    if others[0] > clause.start:
+        near_before = re.split(r",|;|\band\b", near_before)[-1]
+    earlier = "" if _CONTRAST.match(clause.text) else "".join(c.text for c in sentence[max(0, position - 2) : position])[-WINDOW:]
     later = "".join(c.text for c in sentence[position + 1 : position + 3])[:WINDOW]
-    fragment = len(_FILLER.sub(" ", before + " " + near_after).split()) <= 1
+    around = _HARMLESS_NEGATION.sub(" ", before + " " + near_after)
+    fragment = len(_FILLER.sub(" ", around).split()) <= (0 if amount.kind == "number" else 1)
 
-    if denied(before, after) or _mentioned(before, near_after):
+    if denied(before, after) or _mentioned(near_before if _VERB.search(near_before) else before, near_after):
         return False
     if _unreal(before, after, earlier, later) or _deferred(near_before, near_after):
         return False
     if clause.question and not _offering(clause, before, after):
         return False
-    if amount.kind == "number" and not (_NO_NOUN.match(after) and (_NUMBER_VERB.search(before) or (answering and fragment))):
-        return False
+    if amount.kind == "number":
+        decimals = amount.share is None and amount.cents % 100 != 0  # ".25" is money, "25" may be anything
+        if not _NO_NOUN.match(after) or not (decimals or _NUMBER_VERB.search(before) or (answering and fragment)):
+            return False
     return bool(
-        _I_INTEND.search(before) or _ELIDED_INTENTION.search(before) or _APPROVED.match(after + later[:40]) or (answering and fragment)
+        _I_INTEND.search(before)
+        or _ELIDED_INTENTION.search(before)
+        or _ELIDED_INTENTION.search(near_before)
+        or _APPROVED.match(after + later[:40])
+        or (answering and fragment)
         or (clause.question and _OFFERING_QUESTION.search(before + " $ " + after))
-    )  # fmt: skip
+    )
 
 
 def denied(before: str, after: str) -> bool:
@@ -223,7 +299,6 @@ def denied(before: str, after: str) -> bool:
     if _LIMIT_BEFORE.search(before) or _OWN_LIMIT.match(after):
         return False
     told = _HARMLESS_NEGATION.sub(" ", _LEADING_NO.sub(" ", before))
-    told = re.sub(r"\bno\s*,", " ", told)
     return bool(_NEGATION.search(told) or _BAD_AMOUNT.match(_HARMLESS_NEGATION.sub(" ", after)) or _PREPOSITION_BEFORE.search(before))
 
 
@@ -251,7 +326,11 @@ def _unreal(before: str, after: str, earlier: str, later: str) -> bool:
     condition = _CONDITION.search(behind)
     if condition is not None and (condition.start() <= len(after) or _UNREAL.search(before)):
         return True
-    unable = re.search(r"^\s*(?:but|however|though|yet|unfortunately)\b.{0,60}?(?:\b(?:can't|cannot|cant|won't|wont|unable|couldn't|not able|am not)\b|\bdon't have\b)(.{0,40})", later)
+    unable = re.search(
+        r"^\s*(?:but|however|though|yet|unfortunately)\b.{0,60}?(?:\b(?:can't|cannot|cant|won't|wont|unable|couldn't|not able|am not)\b"
+        r"|\bdon't have\b)(.{0,40})",
+        later,
+    )
     return unable is not None and bool(_UNREAL.search(before)) and not re.search(r"\b(?:more|much|else|higher)\b", unable[1])
 
 
