@@ -42,11 +42,15 @@ _PAYMENT = (
     r"|(?:whatever|what|the money|the amount|money)\s(?:that\s)?(?:i|i'm|im|we)\s(?:\w+\s){0,3}?(?:earn(?:ed|ing)?|make|making|made"
     r"|paid|get|getting|be paid)\b)"
 )
-_PART = r"(?:(?P<three>three|3|two)[- ])?(?:\b(?:a|one)\s)?(?P<{}>\bhalf\b|\b(?:third|quarter|fourth|fifth|tenth)s?\b"
-r"|(?<![\d/])[123]/(?:2|3|4|5|10)(?![\d/]))"
+_PART = (
+    r"(?:(?P<three>three|3|two)[- ])?(?:\b(?:a|one)\s)?(?P<{}>\bhalf\b|\b(?:third|quarter|fourth|fifth|tenth)s?\b"
+    r"|(?<![\d/])[123]/(?:2|3|4|5|10)(?![\d/]))"
+)
 _PERCENT = rf"(?P<percent>{_NUMBER}|{_WORD})\s?(?:%|percent\b|per cent\b)"
-_ALL = r"(?P<all>\ball\b|\b(?:one|a) hundred percent\b|\b100\s?%|\beverything\b|\b(?:my|the)\s(?:whole|full|entire|complete|maximum"
-r"|max)\b)"
+_ALL = (
+    r"(?P<all>\ball\b|\b(?:one|a) hundred percent\b|\b100\s?%|\beverything\b|\b(?:my|the)\s(?:whole|full|entire|complete|maximum"
+    r"|max)\b)"
+)
 
 _AMOUNT = re.compile(
     "|".join(
