@@ -11,7 +11,6 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -118,7 +117,7 @@ def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:
     notes = textwrap.wrap(note, 130)
     columns = 1 if max(len(_legend_label(c)) for c in comparisons) > 62 else 2
     rows = -(-(len(comparisons) + 1 + (1 if _bands(comparisons) else 0)) // columns)
-    foot = 0.54 + 0.165 * rows + (0.06 + 0.12 * len(notes) if notes else 0.04)
+    foot = 0.58 + 0.145 * rows + (0.06 + 0.12 * len(notes) if notes else 0.04)
     height = 2.55 + foot
     result = Figure(figsize=(WIDTH_INCHES, height))
     FigureCanvasAgg(result)
@@ -134,9 +133,7 @@ def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:
         handles.append(Patch(facecolor=BAND, alpha=0.6, linewidth=0))
         labels.append("humans against humans at the same n, 95 %")
     for style, c in zip(STYLES, comparisons, strict=False):
-        line = Line2D([], [], color=style.color, linestyle=style.dashes, linewidth=1.3)
-        mark = Line2D([], [], linestyle="", **_marker(style, 4.6))
-        handles.append((mark, line))
+        handles.append(Line2D([], [], color=style.color, linestyle=style.dashes, linewidth=1.3, **_marker(style, 4.6)))
         labels.append(_legend_label(c))
     result.legend(
         handles,
@@ -146,11 +143,10 @@ def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:
         ncols=columns,
         frameon=False,
         fontsize=FONT - 0.5,
-        handlelength=3.6,
+        handlelength=5.5,
         columnspacing=2.0,
         labelspacing=0.35,
         borderpad=0.1,
-        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.3)},
     )
     if notes:
         result.text(0.075, 0.05 / height, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25)
