@@ -176,7 +176,8 @@ def _join(text: str, first: Amount, gap: str, second: Amount) -> Amount | None:
         return replace(second, start=first.start) if second.kind == first.kind else None
     if first.kind == "number" and second.kind == "number" and first.cents >= second.cents:
         return None
-    return Amount(min(first.cents, second.cents), first.start, second.end, "range")
+    lower = first.cents if first.cents <= second.cents else first.cents // 100 if first.kind == "number" else second.cents
+    return Amount(lower, first.start, second.end, "range")
 
 
 def _read(match: re.Match[str]) -> Amount | None:
