@@ -79,7 +79,7 @@ def _read_toml(path: Path, text: str) -> list[Entry]:
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise PersonaError(f"{path}: 'persona' is {type(tables).__name__}, expected tables [[persona]]; use double brackets")
     heads = [i for i, line in enumerate(lines) if re.match(r"\s*\[\[\s*persona\s*\]\]", line)]
-    if len(heads) != len(tables):  # written inline, or a text quotes a header: the lines cannot be told
+    if not heads or len(heads) != len(tables):  # written inline, or a text quotes a header: the lines cannot be told
         return [Entry(table, f"persona {number}") for number, table in enumerate(tables, 1)]
     entries = []
     for table, start, end in zip(tables, heads, [*heads[1:], len(lines)], strict=True):
