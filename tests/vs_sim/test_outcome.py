@@ -32,7 +32,7 @@ DIALOGUES: list[tuple[tuple[str, ...], int | str]] = [
     # the persuader's amount counts if and only if it is accepted
     (("Would you give $1?", "Sure, I can do that."), 100),
     (("Would you give $1?", "Yes."), 100),
-    (("Could you make a small donation of 25 cents?", "That is an amount I feel comfortable with."), 25),
+    (("Might I ask you for a gift, could you part with 25 cents?", "Yes, I am comfortable with that figure."), 25),
     (("How about 15 cents today?", "I can do that"), 15),
     (("How about a dollar?", "Deal!"), 100),
     (("Would you like to donate half of your payment?", "Absolutely, count me in."), 100),
@@ -41,14 +41,14 @@ DIALOGUES: list[tuple[tuple[str, ...], int | str]] = [
     (("Would you give $1?", "Hmm, why do they need it?"), OPEN),
     (("Would you give $1?", "Yes, but not that much."), OPEN),
     (("Would you give $1?", "Maybe 20 cents."), 20),
-    (("Would $2 be too much to ask?", "No, I can do it."), 200),
-    (("Would $2 be too much to ask?", "Yes, it would."), OPEN),
+    (("Would giving $2 be too much?", "Not at all, happy to do that."), 200),
+    (("Would giving $2 be too much?", "Yes, it would."), OPEN),
     (("I'm giving $1. Will you match my donation of $1?", "Sure!"), 100),
     (("I am going to give 60 cents.", "I'll match that."), 60),
     (("I will donate 60 cents myself.", "Then I'll match your donation of 60 cents."), 60),
     (("I'll donate 40 cents. What about you?", "I'll do the same."), 40),
     (("I gave $2 myself.", "That is generous of you."), OPEN),
-    (("You can choose any amount from $0 to $2. Would you like to donate?", "Yes, I would."), OPEN),
+    (("Anything between $0 and $2 is possible. Will you donate?", "Yes, I would."), OPEN),
     (("May I suggest 50 cents or even $1?", "Yes."), OPEN),
     (("Only $5 a month feeds a child. Have you heard of them?", "Yes, I have."), OPEN),
     (("Would you give $1? Do you have kids?", "Yes, two."), OPEN),
@@ -59,9 +59,9 @@ DIALOGUES: list[tuple[tuple[str, ...], int | str]] = [
     ((ASK, "50 cents.", "Could you do $1?", "No, sorry."), 50),
     ((ASK, "50 cents.", "Could you give more?", "No thanks, that's all I can do."), 50),
     ((ASK, "50 cents.", "Could you give more?", "I can't donate more than that."), 50),
-    ((ASK, "I'll give 50 cents.", "Great!", "I know I said 50 cents, but I think I'll make it $1."), 100),
+    ((ASK, "I'll give 50 cents.", "Great!", "I offered 50 cents before, but I'd like to make it $1 now."), 100),
     ((ASK, "I'll give $2.", "Thank you!", "Actually, let me lower that to 50 cents."), 50),
-    ((ASK, "I'll give 10 cents.", "Could you add a little?", "I could give 5 more cents."), 15),
+    ((ASK, "I'll give 10 cents.", "Could you add a little?", "I can put in 5 more cents."), 15),
     ((ASK, "I'll give $1.", "Thanks!", "I'd like to add another dollar."), 200),
     ((ASK, "I'll give 50 cents.", "Any more?", "I'll raise my donation from 50 cents to $1."), 100),
     ((ASK, "I'll give $2. Wait, make it $1.", "Thanks.", "You're welcome."), 100),
@@ -247,7 +247,7 @@ def test_a_persuader_alone_states_nothing(turns: list[tuple[Role, str]]) -> None
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", " ", "\0", "$1 ", "$1. ", "5 (", "I. ", "? ", "twenty-", "I'd give $1 if ", "half of the ", "no, ", "1,000,", "my total ", "-"]
+    "piece", ["a", " ", "\0", "$1 ", "$1. ", "5 (", "I. ", "twenty-", "I'd give $1 if ", "half of the ", "no, ", "1,000,", "my total ", "-"]
 )  # fmt: skip
 def test_a_huge_turn_takes_under_a_second(piece: str) -> None:
     text = piece * (100_000 // len(piece))
