@@ -91,14 +91,12 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
     study, spec, condition = conversation.study, conversation.spec, conversation.condition
     select: Selection = condition.select or "argmax"  # of a single candidate there is only one
     base: dict[Role, str] = {
-        "persuader": prompts.render(
-            "persuader", persona=render(conversation.persuader), rounds=study.rounds, reply_words=study.reply_words
-        ),
-        "persuadee": prompts.render("persuadee", persona=render(conversation.persuadee), reply_words=study.reply_words),
+        "persuader": prompts.render("persuader", persona=render(conversation.persuader), rounds=study.rounds),
+        "persuadee": prompts.render("persuadee", persona=render(conversation.persuadee)),
     }
 
     async def ask(role: Role, step: str, turns: list[Turn], arm: Condition, thing: Thing, situation: str) -> VerbalizedDistribution:
-        tail = f"{prompts.render(situation)}\n\n{request(arm, thing)}"
+        tail = f"{prompts.render(situation, reply_words=study.reply_words)}\n\n{request(arm, thing)}"
         voice = conversation.voices[role]
         return await propose(
             voice,

@@ -46,7 +46,7 @@ RESPONSE = Thing("response", "responses", parse.read_text, {"type": "string"})
 
 def request(condition: Condition, thing: Thing) -> str:
     """The request for the reply: the only words that differ between the arms of a study."""
-    wording = prompts.render(f"wording/{condition.wording}", things=thing.many) if condition.wording else None
+    wording = _wording(condition, thing) if condition.wording else None
     text = prompts.render(
         f"method/{condition.method}",
         thing=thing.one,
@@ -56,6 +56,10 @@ def request(condition: Condition, thing: Thing) -> str:
         tau=_tau(condition),
     )
     return f"{text}\n\n{prompts.render(f'format/{condition.format}', shape=_shape(condition))}"
+
+
+def _wording(condition: Condition, thing: Thing) -> str:
+    return prompts.render(f"wording/{condition.wording}", things=thing.many, tau=condition.tau)
 
 
 def _how_many(condition: Condition) -> str:
@@ -161,7 +165,7 @@ async def propose(
 
     lists = [await asker.read(read)]
     for _ in range(condition.n_calls - 1):
-        wording = prompts.render(f"wording/{condition.wording}", things=thing.many)
+        wording = _wording(condition, thing)
         asker.go_on(prompts.render("more_candidates", how_many=_how_many(condition), things=thing.many, wording=wording))
         lists.append(await asker.read(read))
     distribution = lists[0] if len(lists) == 1 else _pool(lists)
