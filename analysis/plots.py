@@ -41,7 +41,7 @@ STYLES = (
     Style("#4b0092", "X", (0, (2, 3))),
     Style("#e69f00", "*", (0, (10, 3))),
 )
-"""Colours of Okabe and Ito (2008), told apart with the common kinds of colour blindness; the yellow is darkened for white paper."""
+"""Six colours of Okabe and Ito (2008), made for colour blindness, and a dark brown and violet in place of their yellow and black."""
 
 
 def draw_distributions(ax: Axes, comparisons: Sequence[Comparison]) -> None:

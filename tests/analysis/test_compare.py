@@ -1,0 +1,145 @@
+import json
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.compare import compare, shuffled_l1
+from analysis.distance import l1_per_dialogue
+from analysis.samples import Arm, human_cents, human_sample
+
+MakeArm = Callable[..., Arm]
+DISTANCES = ("ks", "l1_bins", "wasserstein", "l1_per_dialogue")
+
+
+def test_values_are_those_of_scipy_and_stand_inside_their_intervals(make_arm: MakeArm) -> None:
+    human = human_cents()
+    cents = np.random.default_rng(0).choice([0, 25, 50, 100, 200], size=200)
+    result = compare(make_arm(cents.tolist()), human, seed=1)
+    assert result.metric("ks").value == pytest.approx(stats.ks_2samp(cents, human.cents, method="asymp").statistic)
+    assert result.metric("wasserstein").value == pytest.approx(stats.wasserstein_distance(cents, human.cents))
+    assert result.metric("mean").value == pytest.approx(cents.mean())
+    assert result.metric("median").value == np.median(cents)
+    assert result.metric("share_zero").value == np.mean(cents == 0)
+    assert result.metric("mean").human == pytest.approx(human.cents.mean())
+    for name in ("share_zero", "mean", "ks", "wasserstein", "l1_bins"):
+        metric = result.metric(name)
+        assert metric.low is not None
+        assert metric.high is not None
+        assert metric.low < metric.value < metric.high
+    assert result.ks_p is not None
+    assert result.ks_p < 0.01
+
+
+def test_humans_compared_with_humans_are_not_significant_and_near_the_floor(make_arm: MakeArm) -> None:
+    human = human_cents()
+    result = compare(make_arm(np.random.default_rng(4).choice(human.cents, 200).tolist()), human, seed=0)
+    ks = result.metric("ks")
+    assert ks.floor_q95 is not None
+    assert ks.value < ks.floor_q95
+    assert result.ks_p is not None
+    assert result.ks_p > 0.05
+    assert ks.floor_mean == pytest.approx(0.052, abs=0.004)
+
+
+def test_same_seed_gives_the_same_comparison(make_arm: MakeArm) -> None:
+    arm, human = make_arm([0, 50, 100, 0, 20], human_cents=[0, 0, 50, 10, 5]), human_cents()
+    first = compare(arm, human, seed=3, n_resamples=200)
+    assert compare(arm, human, seed=3, n_resamples=200) == first
+    assert compare(arm, human, seed=4, n_resamples=200).metric("mean") != first.metric("mean")
+
+
+def test_condition_without_donations_has_no_statistics_and_says_what_is_missing(make_arm: MakeArm) -> None:
+    result = compare(make_arm([], missing={"EndpointError": 3, "not run": 1}), human_cents(), seed=0)
+    assert (result.n, result.n_planned, result.n_missing) == (0, 4, 4)
+    assert result.missing == {"EndpointError": 3, "not run": 1}
+    assert result.ecdf is None
+    assert result.bin_shares is None
+    assert result.ks_p is None
+    for metric in result.metrics:
+        assert (metric.value, metric.low, metric.high, metric.floor_mean, metric.floor_q95) == (None,) * 5
+
+
+def test_replicates_of_one_persona_have_values_but_neither_interval_nor_p(make_arm: MakeArm) -> None:
+    result = compare(make_arm([0, 50, 100], personas=["a", "a", "a"], human_cents=[10, 10, 10]), human_cents(), seed=0)
+    for name in DISTANCES:
+        assert result.metric(name).value is not None
+        assert result.metric(name).low is None
+    assert result.ks_p is None
+    assert result.n_personas == 1
+
+
+def test_no_donation_of_zero_is_no_certainty(make_arm: MakeArm) -> None:
+    share = compare(make_arm([50, 100, 200]), human_cents(), seed=0).metric("share_zero")
+    assert (share.value, share.low, share.high) == (0.0, None, None)
+
+
+def test_without_matched_humans_there_is_no_l1_per_dialogue(make_arm: MakeArm) -> None:
+    result = compare(make_arm([0, 50, 100]), human_cents(), seed=0)
+    l1 = result.metric("l1_per_dialogue")
+    assert result.n_matched == 0
+    assert (l1.value, l1.floor_mean, l1.baseline_zero, l1.baseline_median, l1.baseline_shuffled) == (None,) * 5
+
+
+@pytest.mark.parametrize(("cleaning", "n_matched", "l1"), [("drop", 2, 0.25), ("cap", 3, 0.5), ("all", 3, 1.5)])
+def test_cleaning_rule_holds_for_matched_humans(make_arm: MakeArm, cleaning: str, n_matched: int, l1: float) -> None:
+    arm = make_arm([0, 50, 100], human_cents=[0, 100, 500])
+    result = compare(arm, human_cents(cleaning), seed=0)  # type: ignore[arg-type]
+    assert result.n_matched == n_matched
+    assert result.metric("l1_per_dialogue").value == pytest.approx(l1)
+
+
+@pytest.mark.parametrize(("cleaning", "n", "mean"), [("drop", 2, 75), ("cap", 3, 350 / 3), ("all", 3, 650 / 3)])
+def test_cleaning_rule_holds_for_simulated_amounts(make_arm: MakeArm, cleaning: str, n: int, mean: float) -> None:
+    result = compare(make_arm([50, 500, 100]), human_cents(cleaning), seed=0)  # type: ignore[arg-type]
+    assert (result.n, result.n_cleaned) == (n, 0 if cleaning == "all" else 1)
+    assert result.metric("mean").value == pytest.approx(mean)
+
+
+def test_baselines_of_l1_are_the_published_ones(make_arm: MakeArm) -> None:
+    human = human_cents("all").cents
+    matched = compare(make_arm([0] * len(human), human_cents=human.tolist()), human_cents("cap"), seed=0, n_resamples=50)
+    l1 = matched.metric("l1_per_dialogue")
+    assert l1.value == l1.baseline_zero == pytest.approx(0.409, abs=0.0005)
+    assert l1.baseline_median == pytest.approx(0.406, abs=0.0005)
+    assert l1.baseline_shuffled == pytest.approx(0.586, abs=0.002)
+
+
+def test_shuffled_l1_is_the_mean_over_all_orders() -> None:
+    human = np.array([0, 0, 50, 200])
+    orders = [np.roll(human, i) for i in range(4)]  # every human meets every other one exactly once
+    assert shuffled_l1(human) == pytest.approx(np.mean([l1_per_dialogue(order, human) for order in orders]))
+
+
+def test_everybody_gives_nothing_scores_the_baseline_of_nothing(make_arm: MakeArm) -> None:
+    result = compare(make_arm([0] * 40), human_cents(), seed=0)
+    for name in ("ks", "l1_bins", "wasserstein"):
+        assert result.metric(name).value == pytest.approx(result.metric(name).baseline_zero)
+
+
+def test_comparison_is_plain_json(make_arm: MakeArm) -> None:
+    for cents in ([], [0, 100], [10]):
+        text = json.dumps(compare(make_arm(cents), human_cents(), seed=0, n_resamples=50).to_dict(), allow_nan=False)
+        assert json.loads(text)["n"] == len(cents)
+
+
+def test_two_arms_of_200_take_seconds(make_arm: MakeArm) -> None:
+    cents = np.random.default_rng(0).choice([0, 25, 50, 100, 200], size=200).tolist()
+    started = time.perf_counter()
+    for label in ("direct", "vs_standard"):
+        compare(make_arm(cents, label=label, human_cents=cents), human_cents(), seed=0)
+    assert time.perf_counter() - started < 10
+
+
+def test_wrong_arguments_are_refused(make_arm: MakeArm) -> None:
+    arm = make_arm([0])
+    with pytest.raises(ValueError, match=r"the human sample \(own study\) has no donations, expected at least one"):
+        compare(arm, human_sample([], "all", "own study"), seed=0)
+    with pytest.raises(ValueError, match=r"seed is -1, expected 0 or more"):
+        compare(arm, human_cents(), seed=-1)
+    with pytest.raises(ValueError, match=r"n_resamples is 0, expected at least 1"):
+        compare(arm, human_cents(), seed=0, n_resamples=0)
+    with pytest.raises(KeyError, match=r"no metric 'kl', expected one of share_zero, mean, median, ks"):
+        compare(arm, human_cents(), seed=0, n_resamples=10).metric("kl")
