@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vs_sim import prompts
-from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError
+from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError, VsSimError
 from vs_sim.graph import Conversation, build_graph, step_name
 from vs_sim.models import Model, Request, default_concurrency, open_models
 from vs_sim.plan import plan
@@ -32,8 +32,8 @@ class Watcher:
     def say(self, line: str) -> None:
         """Something that takes long begins."""
 
-    def planned(self, specs: Sequence[ConversationSpec], n_complete: int) -> None:
-        """The plan, and how many of it were complete before."""
+    def planned(self, specs: Sequence[ConversationSpec], complete: frozenset[str]) -> None:
+        """The plan, and the ids of those that were complete before."""
 
     def started(self, spec: ConversationSpec) -> None:
         """A conversation starts."""
@@ -92,8 +92,9 @@ async def run_conversation(conversation: Conversation) -> Transcript:
     failure: Failure | None = None
     stop_reason = StopReason.ERROR
     try:
-        async for state in graph.astream({"turns": []}, {"recursion_limit": 10 + 3 * conversation.study.rounds}, stream_mode="values"):
-            pass
+        limit = {"recursion_limit": 10 + 3 * conversation.study.rounds}
+        async for values in graph.astream({"turns": []}, limit, stream_mode="values"):
+            state = values  # kept from step to step: after a failure it holds what was said until then
         stop_reason = state["stop_reason"]
     except (ReplyError, EndpointError, ContextFull) as error:
         turns = state.get("turns", [])
@@ -133,10 +134,10 @@ async def run_study(study: Study, folder: RunFolder, watcher: Watcher | None = N
     watcher = watcher or Watcher()
     specs = plan(study)
     async with Writer(folder) as writer:
-        manifest = _manifest(study, folder)
+        manifest = _manifest(study, folder, specs)
         complete = {t.spec.id for t in folder.transcripts() if t.complete}
         missing = [spec for spec in specs if spec.id not in complete]
-        watcher.planned(specs, len(specs) - len(missing))
+        watcher.planned(specs, frozenset(s.id for s in specs if s.id in complete))
         writer.write_manifest(manifest)
         runner = _Runner(study, writer, watcher)
         if missing:
@@ -229,7 +230,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _manifest(study: Study, folder: RunFolder) -> dict[str, Any]:
+def _manifest(study: Study, folder: RunFolder, specs: Sequence[ConversationSpec]) -> dict[str, Any]:
     """The manifest of this start; a folder's earlier manifest must be of the same study, to which entries may have been added."""
     content = study_content(study)
     starts: list[dict[str, Any]] = []
@@ -238,12 +239,13 @@ def _manifest(study: Study, folder: RunFolder) -> dict[str, Any]:
         changed = changed_keys(earlier["study"], content)
         if changed:
             raise RunFolderError(
-                f"{folder.path} holds a run of another study; changed since: {', '.join(changed)}. Conditions, persuadee models, persuadees "
-                "and replicates may be added, nothing else may change: undo the change, or give another folder with --out"
+                f"{folder.path} holds a run of another study; changed since: {', '.join(changed)}. Conditions, persuadee "
+                "models, persuadees and replicates may be added, nothing else may change: undo the change, or give another folder with --out"
             )
         starts = earlier["starts"]
     return {
         "study": content,
+        "conversations": [spec.model_dump(mode="json") for spec in specs],
         "prompts": prompts.texts(),
         "starts": [*starts, _start(study)],
         "reproducible": {
