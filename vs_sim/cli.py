@@ -121,8 +121,9 @@ def _load(arguments: argparse.Namespace) -> Study:
 def _out(arguments: argparse.Namespace) -> Path:
     """The default run folder tells apart what --model and --personas make different studies."""
     if arguments.out is not None:
-        return Path(arguments.out)
-    study = arguments.study.resolve()
+        out: Path = arguments.out
+        return out
+    study: Path = arguments.study.resolve()
     name = study.name if study.is_dir() else study.parent.name if study.name == "study.toml" else study.stem
     if arguments.model:
         name += "-" + arguments.model.partition(":")[2].rstrip("/").rpartition("/")[2].removesuffix(".gguf").replace(":", "-")

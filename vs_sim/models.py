@@ -304,7 +304,8 @@ def _other(name: str, provider: str, model: str, run: RunOptions, sampling: dict
         ) from None
     given = {key: value for key, value in sampling.items() if value != "default"}
     try:
-        return init_chat_model(model, model_provider=provider, max_retries=0, timeout=run.timeout_s, **given)
+        chat: BaseChatModel = init_chat_model(model, model_provider=provider, max_retries=0, timeout=run.timeout_s, **given)
+        return chat
     except (ImportError, ValueError) as error:
         raise ModelUnavailable(f"{name}: {' '.join(str(error).split())}") from None
     except Exception as error:

@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
+
 from vs_sim import prompts
 from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError, VsSimError
 from vs_sim.graph import Conversation, build_graph, step_name
@@ -92,7 +94,7 @@ async def run_conversation(conversation: Conversation) -> Transcript:
     failure: Failure | None = None
     stop_reason = StopReason.ERROR
     try:
-        limit = {"recursion_limit": 10 + 3 * conversation.study.rounds}
+        limit: RunnableConfig = {"recursion_limit": 10 + 3 * conversation.study.rounds}
         async for values in graph.astream({"turns": []}, limit, stream_mode="values"):
             state = values  # kept from step to step: after a failure it holds what was said until then
         stop_reason = state["stop_reason"]
@@ -240,7 +242,8 @@ def _manifest(study: Study, folder: RunFolder, specs: Sequence[ConversationSpec]
         if changed:
             raise RunFolderError(
                 f"{folder.path} holds a run of another study; changed since: {', '.join(changed)}. Conditions, persuadee "
-                "models, persuadees and replicates may be added, nothing else may change: undo the change, or give another folder with --out"
+                "models, persuadees and replicates may be added, nothing else may change: undo the change, or give another folder "
+                "with --out"
             )
         starts = earlier["starts"]
     return {

@@ -238,7 +238,7 @@ class RunDisplay(Watcher):
 
     def say(self, line: str) -> None:
         """A line about what goes on."""
-        self._console.print(line, markup=False)
+        self._console.print(line, markup=False, soft_wrap=True)
 
     def planned(self, specs: Sequence[ConversationSpec], complete: frozenset[str]) -> None:
         """Draw a bar for every arm."""

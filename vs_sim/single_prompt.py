@@ -58,8 +58,8 @@ def verbalize(
         ModelError: the model cannot be used, or gives no readable reply.
         WeightsError: embedded weights cannot be had.
 
-    Source: arXiv 2510.01171, section 4. There, tau goes into the prompt as here; the authors' package also deletes candidates above it, which
-    removes what it should sample; here they are marked (`above_tau`), and `filter` takes them out if wanted.
+    Source: arXiv 2510.01171, section 4. There, tau goes into the prompt as here; the authors' package also
+    deletes candidates above it, which removes what it should sample; here they are marked (`above_tau`), and `filter` takes them out.
     """
     if model is None:
         model = default_model()

@@ -28,9 +28,7 @@ def render(name: str, /, **values: object) -> str:
 
 def texts() -> dict[str, str]:
     """Every prompt file as it stands: name (path without `.md`) -> text, sorted by name."""
-    return {
-        path.relative_to(_FOLDER).with_suffix("").as_posix(): path.read_text("utf-8") for path in sorted(_FOLDER.rglob("*.md"))
-    }
+    return {path.relative_to(_FOLDER).with_suffix("").as_posix(): path.read_text("utf-8") for path in sorted(_FOLDER.rglob("*.md"))}
 
 
 @lru_cache(maxsize=1)
