@@ -1,0 +1,118 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.endpoint import Endpoint, serving
+
+KEY = "sk-test-0123456789abcdefSECRET"
+PERSUADER = '[[persona]]\nid = "asker"\ntext = "You ask."\n\n[[persona]]\nid = "teller"\ntext = "You tell."\n'
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with serving() as one:
+        yield one
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may depend on, or spend, what the environment of the one who runs it holds."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+DIRECT = {"name": "direct", "method": "direct"}
+VS = {"name": "vs", "method": "vs_standard", "k": 5}
+
+
+def toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(toml_value(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml_value(k)} = {toml_value(v)}" for k, v in value.items()) + "}"
+    return repr(value)
+
+
+class StudyFolder:
+    """A folder with a study.toml and its personas; `write` takes what shall differ from a small sound study."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        (path / "persuaders.toml").write_text(PERSUADER, "utf-8")
+        self.people(["ann", "ben", "cem", "dot"])
+
+    def people(self, ids: list[str], file: str = "people.toml", **texts: str) -> Path:
+        entries = [
+            f'[[persona]]\nid = "{i}"\ntext = "{texts.get(i, f"You are {i}.")}"\nhuman_cents = {10 * n}\n' for n, i in enumerate(ids)
+        ]
+        (self.path / file).write_text("\n".join(entries), "utf-8")
+        return self.path / file
+
+    def write(self, *, conditions: Any = (DIRECT, VS), run: dict[str, Any] | None = None, drop: Any = (), **keys: Any) -> Path:
+        """Writes study.toml; keys whose value is None, or that `drop` names, are left out."""
+        content: dict[str, Any] = {
+            "question": "Does it?",
+            "prediction": "It does.",
+            "persuader_model": "scripted:donation",
+            "persuadee_models": ["scripted:donation"],
+            "rounds": 2,
+            "seed": 7,
+            "personas": {"persuader": "persuaders.toml", "persuadee": "people.toml"},
+            "conditions": list(conditions),
+            **({"run": run} if run is not None else {}),
+            **keys,
+        }
+        lines = [f"{key} = {toml_value(value)}" for key, value in content.items() if key not in drop and value is not None]
+        path = self.path / "study.toml"
+        path.write_text("\n".join(lines) + "\n", "utf-8")
+        return path
+
+
+@pytest.fixture
+def study_folder(tmp_path: Path) -> StudyFolder:
+    folder = tmp_path / "mystudy"
+    folder.mkdir()
+    return StudyFolder(folder)
+
+
+class Command:
+    """The real vs-sim command in a process of its own."""
+
+    def __init__(self, cwd: Path) -> None:
+        self.cwd = cwd
+
+    def start(self, *arguments: Any, key: str | None = None, **environment: str) -> subprocess.Popen[str]:
+        given = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI")} | {"MPLBACKEND": "agg"} | environment
+        if key is not None:
+            given["OPENAI_API_KEY"] = key
+        return subprocess.Popen(
+            [sys.executable, "-W", "error::ResourceWarning", "-m", "vs_sim.cli", *map(str, arguments)],
+            cwd=self.cwd,
+            env=given,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def __call__(self, *arguments: Any, key: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        with self.start(*arguments, key=key, **environment) as process:
+            try:
+                out, err = process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+@pytest.fixture
+def vs_sim(tmp_path: Path) -> Command:
+    return Command(tmp_path)
