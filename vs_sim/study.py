@@ -105,7 +105,7 @@ class Study(Record):
     @classmethod
     def _minimum(cls, data: object) -> object:
         if isinstance(data, dict) and isinstance(data.get("rounds"), int):
-            return {"min_rounds": min(10, data["rounds"]), **data}
+            return {"min_rounds": max(1, min(10, data["rounds"])), **data}
         return data
 
     @field_validator("temperature", "top_p")
@@ -248,7 +248,8 @@ def explain(error: ValidationError, path: Path, model: type[BaseModel]) -> str:
         sentence = f"{key}: {reason}" if key else reason
     else:
         sentence = f"{key} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
-    return f"{path}: {sentence}" + (f" (and {len(others)} more)" if others else "")
+    n_more = len({_key(e["loc"]) for e in others} - {key})  # a value that fits none of several types is listed once for each
+    return f"{path}: {sentence}" + (f" (and {n_more} more)" if n_more else "")
 
 
 def _key(loc: tuple[int | str, ...]) -> str:
