@@ -238,7 +238,7 @@ def why_it_ended(model: str, returncode: int, log_tail: str) -> str:
     if returncode == -signal.SIGKILL:
         return f"{start}: the system killed it, most likely for lack of memory; free some, or serve fewer slots or a smaller model"
     lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
-    return f"{start} (exit status {returncode}); it last said: {' / '.join(lines[-4:]) or 'nothing'}"
+    return f"{start} (exit status {returncode}); it last said: {' / '.join(lines[-6:]) or 'nothing'}"
 
 
 def _drain(pipe: IO[str], put: Any) -> None:
@@ -301,7 +301,10 @@ def _serve(argv: list[str]) -> None:
     params.sampling.top_k = 0
     params.sampling.top_p = 1.0
     params.sampling.min_p = 0.0
-    server = xllamacpp.Server(params)
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError:
+        sys.exit(1)  # its log, which is all the parent tells, says more than the exception
     print(server.listening_address, file=address, flush=True)
     threading.Event().wait()
 
