@@ -39,9 +39,12 @@ class _Segment:
         self._file: IO[bytes] | None = None
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._failure: RunFolderError | None = None
 
     async def append(self, data: dict[str, Any]) -> None:
         """Returns when the line is on the disk."""
+        if self._failure is not None:  # the file may end in a torn line, behind which nothing may be written
+            raise self._failure
         line = json.dumps(data, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((line, done))
@@ -55,13 +58,13 @@ class _Segment:
             try:
                 await asyncio.to_thread(self._write, b"".join(line for line, _ in batch))
             except OSError as error:
-                failure = RunFolderError(
+                self._failure = RunFolderError(
                     f"{self._path}: cannot be written: {error.strerror}"
                     + ("; free some space and give the same command again" if error.errno == errno.ENOSPC else "")
                 )
                 for _, done in batch + self._waiting:
                     if not done.done():
-                        done.set_exception(failure)
+                        done.set_exception(self._failure)
                 self._waiting = []
             else:
                 for _, done in batch:
@@ -138,9 +141,16 @@ class RunFolder:
         """Every row of the journal, in the order in which it was written."""
         for path, number, line in _lines(self.path / "journal"):
             try:
-                yield json.loads(line)
+                row = json.loads(line)
             except ValueError:
                 raise RunFolderError(f"{path}, line {number}: is no JSON; the file was changed after it was written") from None
+            if not isinstance(row, dict) or row.keys() not in _ROWS:
+                raise RunFolderError(f"{path}, line {number}: is no row of a journal; the file was changed after it was written")
+            yield row
+
+
+_ROWS = ({"conversation", "request", "call"}, {"conversation", "void"})
+"""Keys of an answer, and of a turn whose answers are asked for again."""
 
 
 def _lines(folder: Path) -> Iterator[tuple[Path, int, bytes]]:
@@ -178,8 +188,18 @@ class Writer:
             ) from None
         except OSError as error:
             raise RunFolderError(f"{path}: cannot be written: {error.strerror}; give another folder with --out") from None
-        self._journal = _Segment(path / "journal")
-        self._transcripts = _Segment(path / "transcripts")
+        try:
+            self._journal = _Segment(path / "journal")
+            self._transcripts = _Segment(path / "transcripts")
+            self._read_answers()
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, OSError):
+                raise RunFolderError(f"{path}: cannot be written: {error.strerror}; give another folder with --out") from None
+            raise
+        return self
+
+    def _read_answers(self) -> None:
         for row in self.folder.journal_rows():
             answers = self._answers.setdefault(row["conversation"], {})
             if "void" in row:
@@ -187,7 +207,6 @@ class Writer:
                     del answers[step]
             else:
                 answers[row["call"]["step"]] = (row["request"], Call.model_validate(row["call"]))
-        return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._journal.close()
