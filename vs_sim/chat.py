@@ -23,11 +23,13 @@ def messages(*, base: str, role: Role, turns: Sequence[Turn], tail: str, form: L
         turns: what was said so far.
         tail: what is asked for now.
         form: ``"chat"``: the base as system message, own turns as assistant, the other's as user, `tail` behind the last;
-            ``"transcript"``: all in one user message.
+            ``"transcript"``: the base as system message, the chat so far and `tail` in one user message.
     """
     if form == "transcript":
-        lines = [("You" if t.role == role else "Other participant", " ".join(t.text.split())) for t in turns]
-        return [{"role": "user", "content": prompts.render("transcript", base=base, lines=lines, tail=tail)}]
+        lines = [("You" if t.role == role else "Stranger", " ".join(t.text.split())) for t in turns]
+        shown = prompts.render("transcript", lines=lines, tail=tail)
+        # Without a system message some chat templates put one of their own there, which makes an assistant of the model.
+        return [{"role": "system", "content": base}, {"role": "user", "content": shown}]
     said = [{"role": "assistant" if t.role == role else "user", "content": t.text} for t in turns]
     if said and said[-1]["role"] == "user":
         said[-1] = {"role": "user", "content": f"{said[-1]['content']}\n\n---\n{tail}"}
@@ -37,12 +39,13 @@ def messages(*, base: str, role: Role, turns: Sequence[Turn], tail: str, form: L
 
 
 _GOODBYE = re.compile(
-    r"\b(?:good\s?-?bye|bye(?:-?\s?bye)?|farewell|take care|so long|see (?:you|ya)(?: later| around)?[.!]|"
+    r"\b(?:good\s?-?bye|bye(?:-?\s?bye)?|farewell|take care(?! of)|see (?:you|ya)(?: later| around)?(?=\s*(?:[.!]|\Z))|"
     r"have a (?:great|good|nice|lovely|wonderful|blessed|pleasant) (?:day|evening|night|weekend|afternoon|one|rest of))\b",
     re.IGNORECASE,
 )
 _REFUSAL_TO_CONTINUE = re.compile(
-    r"\b(?:(?:i'?m|i am) (?:done|finished) (?:with this (?:chat|conversation|study)|talking|chatting)|"
+    r"\b(?<!when )(?<!once )(?<!after )(?<!until )(?<!before )(?<!if )(?<!soon as )"
+    r"(?:(?:i'?m|i am) (?:done|finished) (?:with this (?:chat|conversation|study)|talking|chatting)|"
     r"(?:i'?m|i am) (?:leaving|ending|closing) (?:this|the) (?:chat|conversation|study)|"
     r"(?:stop|quit) (?:messaging|texting|writing|bothering) me|leave me alone|"
     r"(?:i )?(?:do not|don'?t|won'?t|will not) (?:want to |wish to )?(?:continue|talk|chat|write)(?: (?:with|to) you)?(?: about this)?"

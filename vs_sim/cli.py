@@ -27,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from vs_sim.errors import VsSimError
 
     arguments = _parser().parse_args(argv)
-    # A scheduler's SIGTERM ends a run as Ctrl-C does: servers are stopped, what was answered is kept.
+    # A scheduler's SIGTERM ends a run as Ctrl-C does, also where a shell has started it in the background, which ignores SIGINT: servers
+    # are stopped, what was answered is kept.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return int(arguments.verb(arguments))

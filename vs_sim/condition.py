@@ -50,16 +50,15 @@ class Condition(Record):
         """What follows from the method is written out, so that the stored condition says it all."""
         if not isinstance(data, dict):
             return data
-        data = dict(data)
         method = data.get("method")
+        defaults: dict[str, object] = {}
         if method in VERBALIZED:
-            data.setdefault("wording", "explicit")
-            data.setdefault("select", "weighted")
+            defaults = {"wording": "explicit", "select": "weighted"}
         elif method in ("sequence", "multi_turn"):
-            data.setdefault("select", "uniform")
+            defaults = {"select": "uniform"}
         if method == "vs_multi":
-            data.setdefault("calls", 2)
-        return data
+            defaults["calls"] = 2
+        return data | {key: value for key, value in defaults.items() if data.get(key) is None}
 
     @model_validator(mode="after")
     def _possible(self) -> Condition:

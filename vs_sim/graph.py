@@ -111,14 +111,14 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
 
     async def persuader(state: State) -> State:
         turns = state.get("turns", [])
-        said = await ask("persuader", step_name(len(turns)), turns, PERSUADER, MESSAGE, "next_message")
+        said = await ask("persuader", step_name(len(turns)), turns, PERSUADER, MESSAGE, "next_persuader")
         turn = Turn(index=len(turns), role="persuader", text=said.candidates[0].text, calls=said.calls)
         conversation.on_turn(spec, turn)
         return {"turns": [turn]}
 
     async def propose_replies(state: State) -> State:
         turns = state["turns"]
-        return {"proposed": await ask("persuadee", step_name(len(turns)), turns, condition, MESSAGE, "next_message")}
+        return {"proposed": await ask("persuadee", step_name(len(turns)), turns, condition, MESSAGE, "next_persuadee")}
 
     async def draw(state: State) -> State:
         turns, proposed = state["turns"], state["proposed"]

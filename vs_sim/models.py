@@ -229,19 +229,19 @@ async def open_models(
     names = list(dict.fromkeys(names))
     concurrency = run.concurrency or default_concurrency(names)
     gates: dict[str, Gate] = {}
-    with contextlib.ExitStack() as servers:
+    async with contextlib.AsyncExitStack() as opened:
         models = {}
         for name in names:
             provider, _, model = name.partition(":")
             own = provider in ("embedded", "scripted")
             if provider == "embedded":
-                chat, address = _embedded(model, run, servers, say, sampling)
+                chat, address = _embedded(model, run, opened, say, sampling)
             elif provider == "scripted":
                 from vs_sim.scripted import scripted_model
 
                 chat, address = scripted_model(model), "rules"
             elif provider == "openai":
-                chat, address = _openai(name, model, run, sampling)
+                chat, address = _openai(name, model, run, opened, sampling)
             else:
                 chat, address = _other(name, provider, model, run, sampling), provider
             gate = gates.setdefault(address, Gate(concurrency=concurrency, max_tries=run.max_tries))
@@ -257,14 +257,30 @@ def default_concurrency(names: Iterable[str]) -> int:
     return 1 if any(name.startswith("embedded:") for name in names) else 8
 
 
-def _chat_openai(model: str, run: RunOptions, sampling: dict[str, Sampling], **options: Any) -> BaseChatModel:
+def _chat_openai(
+    model: str, run: RunOptions, opened: contextlib.AsyncExitStack, sampling: dict[str, Sampling], **options: Any
+) -> BaseChatModel:
     from langchain_openai import ChatOpenAI
+    from openai import DefaultAsyncHttpxClient
 
+    # LangChain's own connections are shared by all who use an address and outlive the event loop that they belong to.
+    connections = DefaultAsyncHttpxClient()
+    opened.push_async_callback(connections.aclose)
     given = {key: value for key, value in sampling.items() if value != "default"}
-    return ChatOpenAI(model=model, max_retries=0, timeout=run.timeout_s, use_responses_api=False, **given, **options)
+    return ChatOpenAI(
+        model=model,
+        max_retries=0,
+        timeout=run.timeout_s,
+        use_responses_api=False,
+        http_async_client=connections,
+        **given,
+        **options,
+    )
 
 
-def _openai(name: str, model: str, run: RunOptions, sampling: dict[str, Sampling]) -> tuple[BaseChatModel, str]:
+def _openai(
+    name: str, model: str, run: RunOptions, opened: contextlib.AsyncExitStack, sampling: dict[str, Sampling]
+) -> tuple[BaseChatModel, str]:
     endpoint = run.endpoints.get(name, Endpoint())
     base_url = endpoint.base_url or run.base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE")
     variable = endpoint.api_key_env or run.api_key_env
@@ -277,20 +293,20 @@ def _openai(name: str, model: str, run: RunOptions, sampling: dict[str, Sampling
             f"or use a model without a key (--model {KEYLESS_DEFAULT})"
         )
     # Servers of one's own usually want no key, but the client insists on one.
-    chat = _chat_openai(model, run, sampling, base_url=base_url, api_key=key or "none")
+    chat = _chat_openai(model, run, opened, sampling, base_url=base_url, api_key=key or "none")
     return chat, base_url or "api.openai.com"
 
 
 def _embedded(
-    model: str, run: RunOptions, servers: contextlib.ExitStack, say: Callable[[str], None], sampling: dict[str, Sampling]
+    model: str, run: RunOptions, opened: contextlib.AsyncExitStack, say: Callable[[str], None], sampling: dict[str, Sampling]
 ) -> tuple[BaseChatModel, str]:
     from vs_sim.embedded import EmbeddedServer
     from vs_sim.fetch import resolve
 
     weights = resolve(model)
     say(f"starting embedded:{weights.name}")
-    server = servers.enter_context(EmbeddedServer(weights))
-    chat = _chat_openai(server.model, run, sampling, base_url=server.base_url, api_key=server.api_key)
+    server = opened.enter_context(EmbeddedServer(weights))
+    chat = _chat_openai(server.model, run, opened, sampling, base_url=server.base_url, api_key=server.api_key)
     return chat, server.base_url
 
 

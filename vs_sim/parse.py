@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -34,10 +34,11 @@ STATED_KEY: dict[Wording, str] = {
 _STATED_KEYS = tuple(dict.fromkeys(STATED_KEY.values()))
 _REPLY_KEYS = ("reply", "text", "response", "message", "content")
 _LIST_KEYS = ("candidates", "replies", "responses", "messages")
-_THINK = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+_THINK = re.compile(r"\A(?:\s*<think>)?.*?</think>", re.DOTALL)  # some chat templates write the opening tag themselves
 _FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
-_SPEAKER = re.compile(r"\A(?:You|Me|Persuader|Persuadee|Participant)\s*:\s+", re.IGNORECASE)
-_LOOKS_RAW = re.compile(r"\A\s*(?:[\[{]\s*[\"'\[{\]}]|```|<(?:candidates?|reply|reasoning|probability)\b)|[\"']probability[\"']\s*:")
+_SPEAKER = re.compile(r"\A(?:(?:You|Me|Persuader|Persuadee|Participant)\s*:(?:\s+|\Z))+", re.IGNORECASE)
+_OUR_NAMES = "|".join((*_REPLY_KEYS, *_STATED_KEYS, *_LIST_KEYS, "candidate", "item", "reasoning", "think"))
+_LOOKS_RAW = re.compile(rf"\A\s*(?:\{{|\[\s*[\"'\[{{\]]|null\s*\Z)|```|</?(?:{_OUR_NAMES})\b[^<>]{{0,200}}>|[\"'](?:{_OUR_NAMES})[\"']\s*:")
 
 Reader = Callable[[Any], tuple[str, tuple[str, ...]]]
 """Takes a raw reply value; returns the text of the candidate and the repairs; raises ValueError if it is no reply."""
@@ -59,9 +60,22 @@ def read_text(value: Any) -> tuple[str, tuple[str, ...]]:
         raise ValueError("empty")
     if _LOOKS_RAW.search(text):
         raise ValueError("raw_markup")
+    if not _is_unicode(text):
+        raise ValueError("broken_unicode")
     return text, repairs
 
 
+def _is_unicode(text: str) -> bool:
+    """False if JSON escapes spelt half a character, which no file can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_MOST_NUMBER_CHARACTERS = 40
+"""No honest number is longer; a hostile one could otherwise keep a regular expression busy for minutes."""
 _MONEY_TEXT = re.compile(r"\A\s*(?:(?P<dollars>(?:\$|USD)\s*\d+(?:\.\d{1,2})?)|(?P<cents>\d{1,3})\s*(?:¢|cents?|c)?)\s*\Z", re.IGNORECASE)
 
 
@@ -73,12 +87,12 @@ def read_cents(value: Any) -> tuple[str, tuple[str, ...]]:
     """
     repairs: tuple[str, ...] = ()
     if isinstance(value, str):
-        match = _MONEY_TEXT.match(value)
+        match = _MONEY_TEXT.match(value) if len(value) <= _MOST_NUMBER_CHARACTERS else None
         if match is None:
             raise ValueError("not_an_amount")
         repairs = ("amount_as_text",)
         value = round(float(match["dollars"].lstrip("$USDusd ")) * 100) if match["dollars"] else int(match["cents"])
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or (isinstance(value, float) and not value.is_integer()):
         raise ValueError("not_an_amount")
     if not 0 <= value <= MAX_CENTS:
         raise ValueError("amount_out_of_range")
@@ -130,7 +144,8 @@ def parse_candidates(
     """The candidates of one reply with their normalised probabilities.
 
     Candidates with the same text (case and spaces apart) are merged and their probabilities added. A candidate whose probability
-    is missing or unreadable shares, with the others like it, what the stated ones leave of 1. Fewer than `k` candidates are kept
+    is missing or unreadable shares, with the others like it, what the stated ones leave of 1 (nothing, where perplexities or
+    likelihoods were asked for). Fewer than `k` candidates are kept
     with a named repair as long as there are two.
 
     Args:
@@ -204,7 +219,8 @@ def _normalise(merged: list[_Merged], wording: Wording | None, tau: float | None
         raise ReplyError("none of the candidates has a readable probability", reason="no_probabilities", raw=raw)
     stated_sum = math.fsum(known) if wording not in (None, "perplexity", "nll") else None
     n_unknown = len(merged) - len(known)
-    left = max(0.0, 1.0 - math.fsum(known)) / n_unknown if n_unknown else 0.0
+    # Perplexities and likelihoods of texts leave nothing of 1 to share: without a number such a candidate is never drawn.
+    left = max(0.0, 1.0 - stated_sum) / n_unknown if n_unknown and stated_sum is not None else 0.0
     weights = [left if m.weight is None else m.weight for m in merged]
     total = math.fsum(weights)
     if not total > 0:
@@ -215,6 +231,8 @@ def _normalise(merged: list[_Merged], wording: Wording | None, tau: float | None
         stated = m.stated if isinstance(m.stated, int | float | str) and not isinstance(m.stated, bool) else None
         if isinstance(stated, float) and not math.isfinite(stated):
             stated = str(stated)
+        if isinstance(stated, str):
+            stated = stated.encode(errors="backslashreplace").decode()
         candidates.append(
             Candidate(text=m.text, stated=stated, probability=weight / total, repairs=tuple(dict.fromkeys(m.notes)), above_tau=above)
         )
@@ -240,8 +258,8 @@ def _weights(stated: Sequence[Any], wording: Wording, notes: list[list[str]]) ->
         # Only ratios matter; measured from the smallest, exp() cannot underflow for all at once.
         low = min((x for x in numbers if x is not None and x >= 0), default=0.0)
         return [_checked(x, x is not None and x >= 0, lambda v: math.exp(low - v), n) for x, n in zip(numbers, notes, strict=True)]
-    # A bare number above 1 shows that the model speaks in percent; one reply is read on one scale.
-    in_percent = wording == "percentage" or any(x is not None and x > 1 and not p for x, p in zip(numbers, percent, strict=True))
+    # A bare number above 1 shows that the model speaks in percent; one reply is read on one scale. A number above 100 shows nothing.
+    in_percent = wording == "percentage" or any(x is not None and 1 < x <= 100 and not p for x, p in zip(numbers, percent, strict=True))
     weights: list[float | None] = []
     for number, is_percent, note in zip(numbers, percent, notes, strict=True):
         if number is not None and (is_percent or in_percent):
@@ -253,9 +271,11 @@ def _weights(stated: Sequence[Any], wording: Wording, notes: list[list[str]]) ->
 
 
 def _number(value: Any, note: list[str]) -> tuple[float | None, bool]:
-    if isinstance(value, str) and (match := _NUMBER.match(value)):
-        note.append("number_as_text")
-        return float(match["number"].replace(",", ".")), match["percent"] is not None
+    if isinstance(value, str) and len(value) <= _MOST_NUMBER_CHARACTERS and (match := _NUMBER.match(value)):
+        number = float(match["number"].replace(",", "."))
+        if math.isfinite(number):
+            note.append("number_as_text")
+            return number, match["percent"] is not None
     if value is None:
         note.append("missing_probability")
     elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
@@ -283,24 +303,32 @@ def _without_thinking(raw: str) -> tuple[str, list[str]]:
     if len(raw) > _MOST_CHARACTERS:
         raise ReplyError(f"the answer has {len(raw)} characters, more than {_MOST_CHARACTERS}", reason="too_long", raw=raw[:1000])
     text, n = _THINK.subn("", raw, count=1)
+    if text.lstrip().startswith("<think>"):
+        raise ReplyError("the answer ends within its thinking", reason="unfinished_thinking", raw=raw)
     return text.strip(), ["think_block"] if n else []
 
 
 def _find(text: str, format: Format) -> _Found | None:
     """The first rung that finds something."""
     first, second = (_from_json, _from_xml) if format == "json" else (_from_xml, _from_json)
-    if (pairs := first(text)) is not None:
-        return _Found(pairs)
+    as_it_stands = format == "json" or (text.startswith("<") and text.endswith(">"))
+    if as_it_stands and (pairs := first(text)) is not None:
+        return _Found(pairs, _cut_off(text, format))
     for block in _FENCE.findall(text):
         if (pairs := first(block)) is not None:
-            return _Found(pairs, ["fenced"])
-    if format == "json" and (pairs := _json_inside(text)) is not None:
-        return _Found(pairs, ["embedded_json"])
+            return _Found(pairs, ["fenced", *_cut_off(block, format)])
+    if (pairs := (_json_inside if format == "json" else _from_xml)(text)) is not None:
+        return _Found(pairs, [f"embedded_{format}", *_cut_off(text, format)])
     if (pairs := second(text)) is not None:
         return _Found(pairs, ["other_format"])
     if (pairs := _salvage(text)) is not None:
         return _Found(pairs, ["damaged_list"])
     return None
+
+
+def _cut_off(text: str, format: Format) -> list[str]:
+    # Damaged JSON is not read by the upper rungs; of tags, the closed ones are read, and one that is left open is named here.
+    return ["damaged_list"] if format == "xml" and any(inner is None for _, inner in _elements(text, _CANDIDATE_TAGS)) else []
 
 
 def _from_json(text: str) -> list[tuple[Any, Any]] | None:
@@ -311,36 +339,39 @@ def _from_json(text: str) -> list[tuple[Any, Any]] | None:
 
 
 def _json_inside(text: str) -> list[tuple[Any, Any]] | None:
+    """The first list of candidates in a text, or, without a list, all single ones."""
     decoder = json.JSONDecoder()
+    single: list[tuple[Any, Any]] = []
     position = 0
-    while (start := min((p for c in "{[" if (p := text.find(c, position)) >= 0), default=-1)) >= 0:
+    while bracket := _BRACKET.search(text, position):
         try:
-            value, end = decoder.raw_decode(text, start)
+            value, position = decoder.raw_decode(text, bracket.start())
         except (ValueError, RecursionError):
             return None  # damaged: left to the last rung, which takes complete candidates only
-        if (pairs := _pairs(value)) is not None:
-            return pairs
-        position = end
-    return None
+        pairs = _pairs(value) or []
+        if len(pairs) > 1 or isinstance(value, list):
+            return pairs or None
+        single += pairs
+    return single or None
+
+
+_BRACKET = re.compile(r"[\[{]")
 
 
 def _pairs(value: Any) -> list[tuple[Any, Any]] | None:
     """(reply, stated) pairs of a JSON value in one of the shapes that are asked for; None if it has another shape."""
     if isinstance(value, dict):
-        if _reply_key(value) is not None:
-            return [_pair(value)]
         for key in _LIST_KEYS:
-            if isinstance(value.get(key), list):
-                return _pairs(value[key])
+            if isinstance(value.get(key), list) and (pairs := _pairs(value[key])) is not None:
+                return pairs
+        return [_pair(value)] if _reply_key(value) is not None else None
+    if not isinstance(value, list) or not value:
         return None
-    if isinstance(value, list) and value:
-        if all(isinstance(item, dict) and _reply_key(item) is not None for item in value):
-            return [_pair(item) for item in value]
-        if all(isinstance(item, str | int) and not isinstance(item, bool) for item in value):
-            return [(item, None) for item in value]
-        kept = [_pair(item) for item in value if isinstance(item, dict) and _reply_key(item) is not None]
-        return kept or None
-    return None
+    if all(isinstance(item, str | int) and not isinstance(item, bool) for item in value):
+        return [(item, None) for item in value]
+    # What is no candidate stays in the list as one without a reply, so that its loss is named.
+    pairs = [_pair(item) if isinstance(item, dict) else (None, None) for item in value]
+    return pairs if any(isinstance(item, dict) and _reply_key(item) is not None for item in value) else None
 
 
 def _reply_key(item: dict[str, Any]) -> str | None:
@@ -353,30 +384,41 @@ def _pair(item: dict[str, Any]) -> tuple[Any, Any]:
     return item[reply_key] if reply_key else None, stated
 
 
-_TAG = "|".join(_REPLY_KEYS)
-_CANDIDATE_TAG = re.compile(r"<(?:candidate|item)\b[^<>]{0,200}>(.*?)</(?:candidate|item)>", re.DOTALL)
-_REPLY_TAG = re.compile(rf"<({_TAG})\b[^<>]{{0,200}}>(.*?)</\1>", re.DOTALL)
-_STATED_TAG = re.compile(rf"<({'|'.join(_STATED_KEYS)})\b[^<>]{{0,200}}>(.*?)</\1>", re.DOTALL)
+_CANDIDATE_TAGS = re.compile(r"<(candidate|item)\b[^<>]{0,200}>")
+_REPLY_TAGS = re.compile(rf"<({'|'.join(_REPLY_KEYS)})\b[^<>]{{0,200}}>")
+_STATED_TAGS = re.compile(rf"<({'|'.join(_STATED_KEYS)})\b[^<>]{{0,200}}>")
+
+
+def _elements(text: str, opening: re.Pattern[str]) -> Iterator[tuple[str, str | None]]:
+    """(name, inner text) of every element that `opening` finds; the inner text of one that is never closed is None."""
+    position = 0
+    unclosed: set[str] = set()
+    while match := opening.search(text, position):
+        name, position = match[1], match.end()
+        end = -1 if name in unclosed else text.find(f"</{name}>", position)
+        if end < 0:
+            unclosed.add(name)  # nor is any later one: looked for once, however many there are
+            yield name, None
+        else:
+            yield name, text[position:end]
+            position = end
 
 
 def _from_xml(text: str) -> list[tuple[Any, Any]] | None:
-    blocks = [m[1] for m in _CANDIDATE_TAG.finditer(text)]
+    blocks = [inner for _, inner in _elements(text, _CANDIDATE_TAGS) if inner is not None]
     pairs: list[tuple[Any, Any]] = []
     for block in blocks or [text]:
-        replies = [_unescape(m[2]) for m in _REPLY_TAG.finditer(block)]
-        numbers = [m[2].strip() for m in _STATED_TAG.finditer(block)]
-        if len(replies) == 1:
-            pairs.append((replies[0], _as_number(numbers[0]) if len(numbers) == 1 else None))
-        elif not blocks:
-            if len(numbers) == len(replies):
-                pairs.extend((r, _as_number(n)) for r, n in zip(replies, numbers, strict=True))
-            else:
-                pairs.extend((r, None) for r in replies)
-    return pairs or None
+        replies = [_unescape(inner) for _, inner in _elements(block, _REPLY_TAGS) if inner is not None]
+        numbers = [_as_number(inner.strip()) for _, inner in _elements(block, _STATED_TAGS) if inner is not None]
+        if blocks:
+            pairs.append((replies[0], numbers[0] if len(numbers) == 1 else None) if len(replies) == 1 else (None, None))
+        else:
+            pairs.extend(zip(replies, numbers if len(numbers) == len(replies) else [None] * len(replies), strict=True))
+    return pairs if any(reply is not None for reply, _ in pairs) else None
 
 
 def _unescape(text: str) -> str:
-    for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
+    for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")):
         text = text.replace(entity, character)
     return text
 
@@ -402,6 +444,5 @@ def _salvage(text: str) -> list[tuple[Any, Any]] | None:
             position = start + 1
             n_failed += 1
             continue
-        if isinstance(value, dict) and _reply_key(value) is not None:
-            pairs.append(_pair(value))
+        pairs.extend(_pairs(value) or [])
     return pairs or None

@@ -154,7 +154,7 @@ async def propose(
     """
     asker = _Asker(ask, step, list(messages), schema(condition, thing, grid=grid), n_reasks, _most_tokens(condition, reply_words))
     if condition.method in ONE_REPLY:
-        one = await asker.read(lambda raw: parse.parse_reply(raw, format=condition.format, read=thing.read))
+        one = await asker.read(lambda raw: _one_reply(raw, condition, thing))
         return VerbalizedDistribution(candidates=(one,), calls=tuple(asker.calls))
     if condition.method == "multi_turn":
         return await _multi_turn(asker, condition, thing)
@@ -170,6 +170,14 @@ async def propose(
         lists.append(await asker.read(read))
     distribution = lists[0] if len(lists) == 1 else _pool(lists)
     return distribution.model_copy(update={"calls": tuple(asker.calls)})
+
+
+def _one_reply(raw: str, condition: Condition, thing: Thing) -> Candidate:
+    candidate = parse.parse_reply(raw, format=condition.format, read=thing.read)
+    if condition.method == "cot" and "plain_text" in candidate.repairs:
+        # The reasoning would be said aloud.
+        raise ReplyError("the reply cannot be told from the reasoning", reason="no_reply_after_reasoning", raw=raw)
+    return candidate
 
 
 def _most_tokens(condition: Condition, reply_words: int) -> int:
@@ -228,7 +236,7 @@ async def _multi_turn(asker: _Asker, condition: Condition, thing: Thing) -> Verb
     for n in range(condition.n_calls):
         if n:
             asker.go_on(prompts.render("another", thing=thing.one))
-        candidate = await asker.read(lambda raw: parse.parse_reply(raw, format=condition.format, read=thing.read))
+        candidate = await asker.read(lambda raw: _one_reply(raw, condition, thing))
         key = " ".join(candidate.text.casefold().split())
         texts.setdefault(key, candidate)
         counts[key] = counts.get(key, 0) + 1
@@ -256,7 +264,7 @@ def _pool(lists: list[VerbalizedDistribution]) -> VerbalizedDistribution:
             if key in merged:
                 first = merged[key]
                 merged[key] = first.model_copy(
-                    update={"probability": first.probability + share, "repairs": (*first.repairs, "merged_duplicate")}
+                    update={"probability": first.probability + share, "repairs": tuple(dict.fromkeys((*first.repairs, "merged_duplicate")))}
                 )
             else:
                 merged[key] = c.model_copy(update={"probability": share})

@@ -149,9 +149,11 @@ class VerbalizedDistribution(Record):
     def _with(self, candidates: Sequence[Candidate], weights: Sequence[float]) -> VerbalizedDistribution:
         if any(not math.isfinite(w) or w < 0 for w in weights):
             raise ValueError(f"weights must be finite and not negative, got {list(weights)!r}")
-        total = math.fsum(weights)
-        if total <= 0:
+        largest = max(weights, default=0.0)
+        if largest <= 0:
             raise ValueError(f"no candidate is left to draw from: weights are {list(weights)!r}")
+        weights = [w / largest for w in weights]  # so that neither very large nor very small ones are lost in the sum
+        total = math.fsum(weights)
         return self.model_copy(
             update={"candidates": tuple(c.model_copy(update={"probability": w / total}) for c, w in zip(candidates, weights, strict=True))}
         )
@@ -166,7 +168,7 @@ class VerbalizedDistribution(Record):
         for c in sorted(self.candidates, key=lambda c: -c.probability):
             marks = [*c.repairs, *(["above tau"] if c.above_tau else [])]
             stated = "-" if c.stated is None else str(c.stated)
-            rows.append(f"  {c.probability:.3f} {stated:<8.8}  {c.text}" + (f"  [{', '.join(marks)}]" if marks else ""))
+            rows.append(f"  {c.probability:.3f} {stated:<8.8}  {' '.join(c.text.split())}" + (f"  [{', '.join(marks)}]" if marks else ""))
         if self.repairs:
             rows.append(f"  repairs: {', '.join(self.repairs)}")
         return "\n".join(rows)

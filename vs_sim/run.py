@@ -63,22 +63,29 @@ class RunResult:
     stopped: str | None
 
 
-class JournalledVoice:
-    """A model as one speaker of one conversation uses it: answers come from the journal where it has them, and go into it."""
+class SpeakerVoice:
+    """A model as one speaker of one conversation uses it; see `vs_sim.graph.Voice`.
 
-    def __init__(self, model: Model, writer: Writer, spec: ConversationSpec) -> None:
+    Args:
+        model: the model that serves the role.
+        writer: where answers are journalled, and taken from if they are there already; None to keep none (LangGraph Studio).
+        spec: the conversation.
+    """
+
+    def __init__(self, model: Model, writer: Writer | None, spec: ConversationSpec) -> None:
         self._model, self._writer, self._spec = model, writer, spec
         self.grid = model.name.startswith("embedded:")
 
     async def __call__(self, step: str, messages: list[Message], schema: dict[str, Any] | None, max_tokens: int) -> Call:
-        """The answer to a request, durable before it is returned; see `vs_sim.graph.Voice`."""
+        """The answer to a request, durable before it is returned."""
         seed = int.from_bytes(hashlib.sha256(f"{self._spec.id}:{step}".encode()).digest()[:4], "big") >> 1
         request = Request(messages, schema, max_tokens, seed)
         digest = self._model.digest(request)
-        call = self._writer.answered(self._spec.id, step, digest)
+        call = self._writer.answered(self._spec.id, step, digest) if self._writer else None
         if call is None:
             call = await self._model.answer(step, request)
-            await self._writer.add_call(self._spec.id, digest, call)
+            if self._writer:
+                await self._writer.add_call(self._spec.id, digest, call)
         return call
 
 
@@ -197,8 +204,8 @@ class _Runner:
             persuader=self._personas["persuader", spec.persuader],
             persuadee=self._personas["persuadee", spec.persuadee],
             voices={
-                "persuader": JournalledVoice(models[spec.persuader_model], self._writer, spec),
-                "persuadee": JournalledVoice(models[spec.persuadee_model], self._writer, spec),
+                "persuader": SpeakerVoice(models[spec.persuader_model], self._writer, spec),
+                "persuadee": SpeakerVoice(models[spec.persuadee_model], self._writer, spec),
             },
             on_turn=self._watcher.turn,
         )
