@@ -28,19 +28,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Thing:
-    """What is asked for: its names in the prompt, how a raw value is read, and its JSON schema."""
+    """What is asked for: its names in the prompt, how a raw value is read, its JSON schema, and the one for embedded models."""
 
     one: str
     many: str
     read: Reader
     schema: dict[str, Any]
+    own_schema: dict[str, Any]
 
 
-MESSAGE = Thing("next message", "next messages", parse.read_text, {"type": "string"})
-"""The next message of the person in the chat."""
-AMOUNT = Thing("amount in cents", "amounts in cents", parse.read_cents, {"type": "integer", "enum": list(range(MAX_CENTS + 1))})
+_TEXT = {"type": "string"}
+_SENTENCE = r"([^.!?\"\\\x00-\x1f]|[.][0-9])+[.!?]"
+_FEW_SENTENCES = {"type": "string", "pattern": f"^{_SENTENCE}( {_SENTENCE}){{0,2}}$"}
+_CENTS = {"type": "integer", "enum": list(range(MAX_CENTS + 1))}
+
+MESSAGE = Thing("next message", "next messages", parse.read_text, _TEXT, _FEW_SENTENCES)
+"""The next message of the person in the chat. Small models do not keep to the one to three sentences that the prompt asks for by themselves."""
+AMOUNT = Thing("amount in cents", "amounts in cents", parse.read_cents, _CENTS, _CENTS)
 """The amount that is given, in whole cents. Listed value by value, since constrained decoding ignores minimum and maximum."""
-RESPONSE = Thing("response", "responses", parse.read_text, {"type": "string"})
+RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _TEXT)
 """A response to a single prompt."""
 
 
@@ -93,15 +99,17 @@ def schema(condition: Condition, thing: Thing, *, grid: bool) -> dict[str, Any] 
     Args:
         condition: the arm.
         thing: what is asked for.
-        grid: offer numbers from a list instead of any number. For small embedded models, whose constrained decoding does not enforce
-            minimum and maximum; never for others, since it changes what can be verbalized.
+        grid: offer numbers from a list instead of any number, and one to three sentences instead of any text. For small embedded
+            models, which do not keep to the request by themselves and whose constrained decoding does not enforce minimum and
+            maximum; never for others, since it changes what can be verbalized.
     """
     if condition.format == "xml":
         return None
+    reply = thing.own_schema if grid else thing.schema
     properties: dict[str, Any] = {"reasoning": {"type": "string"}} if condition.method in ("cot", "vs_cot") else {}
     if condition.method in ONE_REPLY or condition.method == "multi_turn":
-        return _object({**properties, "reply": thing.schema})
-    item: dict[str, Any] = {"reply": thing.schema}
+        return _object({**properties, "reply": reply})
+    item: dict[str, Any] = {"reply": reply}
     if condition.wording:
         item[STATED_KEY[condition.wording]] = {"type": "number", **({"enum": _GRIDS[condition.wording]} if grid else {})}
     low, high = (2, 20) if condition.k == "model" else (condition.k, condition.k)

@@ -49,8 +49,7 @@ def other() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def smollm2() -> fetch.Weights:
     path = fetch.cache_folder() / "smollm2-135m.gguf"
-    if not path.exists():
-        pytest.skip("smollm2-135m was not fetched")
+    assert path.exists(), "fetch the weights first: vs-sim model fetch smollm2-135m (or leave these tests out: -m 'not embedded')"
     return fetch.resolve("smollm2-135m")
 
 
