@@ -164,7 +164,7 @@ class Model:
             return ModelUnavailable(f"{where} refused the key (HTTP {status}): {words}; check the environment variable that holds it")
         if status == 404:
             return ModelUnavailable(f"{where} does not know the model or the path (HTTP 404): {words}; check model name and base_url")
-        if status == 429 and "insufficient_quota" in words:
+        if status == 429 and "insufficient_quota" in f"{words} {getattr(error, 'code', None)}":
             return ModelUnavailable(f"{where}: the account has no quota left (HTTP 429): {words}")
         if status in (408, 409, 425, 429) or (status or 0) >= 500:
             return EndpointError(f"{where} answered HTTP {status}: {words}", status=status, retry_after_s=_retry_after(error))
