@@ -1,0 +1,95 @@
+"""Everything in the README runs as it stands, in a copy of the parts of the checkout that it names."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.endpoint import serving
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """(mark before the block or "", its text)."""
+    found = re.findall(rf"(?:<!-- ([\w-]+) -->\n)?```{language}\n(.*?)```", README, re.DOTALL)
+    assert found, f"the README has no {language} block"
+    return found
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    for folder in ("experiments", "personas"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def run(command: list[str], folder: Path, **environment: str) -> str:
+    programs = Path(sys.executable).parent
+    env = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", **environment}
+    env.pop("OPENAI_API_KEY", None)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_recipes_run(checkout: Path) -> None:
+    recipes = [text for mark, text in blocks("bash") if mark == ""]
+    assert len(recipes) == 2
+    for text in recipes:
+        run(["bash", "-euo", "pipefail", "-c", text], checkout)
+    assert (checkout / "runs" / "mine-donation" / "comparison.png").is_file()
+
+
+def test_python_runs(checkout: Path) -> None:
+    (program,) = [text for mark, text in blocks("python") if mark == ""]
+    assert "KS" in run([sys.executable, "-W", "error", "-c", program], checkout)
+    assert (checkout / "runs" / "from-python" / "donations.pdf").is_file()
+
+
+def test_own_endpoint_recipe_runs(checkout: Path) -> None:
+    (command,) = [text for mark, text in blocks("bash") if mark == "endpoint"]
+    with serving() as endpoint:
+        output = run(["bash", "-euo", "pipefail", "-c", command.replace("http://localhost:8000/v1", endpoint.url)], checkout)
+    assert "6 of 6 conversations are complete" in output
+
+
+@pytest.mark.embedded
+def test_single_prompt_runs_on_an_embedded_model(checkout: Path) -> None:
+    (program,) = [text for mark, text in blocks("python") if mark == "embedded"]
+    small = program.replace("k=5", 'k=5, model="embedded:smollm2-135m"')
+    lines = run([sys.executable, "-W", "error", "-c", small], checkout).splitlines()
+    assert "prob" in lines[0]
+    assert lines[-1].strip()
+
+
+@pytest.mark.embedded
+@pytest.mark.timeout(240)
+def test_main_command_runs_on_the_small_embedded_model(checkout: Path) -> None:
+    (commands,) = [text for mark, text in blocks("bash") if mark == "main-command"]
+    command = commands.strip().splitlines()[-1].removeprefix(".venv/bin/")
+    study = checkout / "experiments" / "quickstart" / "study.toml"
+    study.write_text(study.read_text().replace("n_persuadees = 3", "n_persuadees = 1").replace("rounds = 3", "rounds = 1"))
+    output = run(["bash", "-c", f"{command} --model embedded:smollm2-135m"], checkout)
+    assert "2 of 2 conversations are complete" in output
+    assert (checkout / "runs" / "quickstart-smollm2-135m" / "comparison.png").is_file()
+
+
+def test_every_file_that_the_readme_names_exists() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        path = ROOT / target
+        if not path.exists():  # the map names neighbours of a linked file by their bare name
+            path = ROOT / "vs_sim" / target
+        assert path.exists(), target
+
+
+def test_the_map_names_every_module() -> None:
+    modules = {p.name for p in (ROOT / "vs_sim").glob("*.py")} - {"__init__.py"}
+    assert {m for m in modules if m not in README} == set()
