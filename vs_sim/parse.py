@@ -58,11 +58,20 @@ def read_text(value: Any) -> tuple[str, tuple[str, ...]]:
         text, repairs = text[label.end() :].strip(), ("speaker_label",)
     if not text:
         raise ValueError("empty")
-    if _LOOKS_RAW.search(text):
+    if _looks_raw(text):
         raise ValueError("raw_markup")
     if not _is_unicode(text):
         raise ValueError("broken_unicode")
     return text, repairs
+
+
+def _looks_raw(text: str) -> bool:
+    if _LOOKS_RAW.search(text):
+        return True
+    try:
+        return text.startswith("[") and isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _is_unicode(text: str) -> bool:
@@ -126,7 +135,7 @@ def parse_reply(raw: str, *, format: Format, read: Reader) -> Candidate:
     text, repairs = _without_thinking(raw)
     found = _find(text, format)
     if found is None:
-        if _LOOKS_RAW.search(text):
+        if _looks_raw(text):
             raise ReplyError("the answer is damaged markup", reason="damaged_markup", raw=raw)
         found = _Found([(text, None)], ["plain_text"])
     if len(found.pairs) != 1:
