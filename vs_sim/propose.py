@@ -38,15 +38,18 @@ class Thing:
 
 
 _TEXT = {"type": "string"}
-_SENTENCE = r"([^.!?\"\\\x00-\x1f]|[.][0-9])+[.!?]"
+_START = r"[^ .,:;!?\"\\\[\]{}<>\x00-\x1f]"
+_INSIDE = r"[^.!?\"\\\x00-\x1f]"
+_SENTENCE = rf"{_START}{_INSIDE}{{1,120}}([.][0-9]{{2}}{_INSIDE}{{0,50}})?[.!?]"  # one amount such as $1.50 may stand in it
 _FEW_SENTENCES = {"type": "string", "pattern": f"^{_SENTENCE}( {_SENTENCE}){{0,2}}$"}
+_SOME_TEXT = {"type": "string", "pattern": rf"^{_START}[^\"\\\x00-\x1f]{{0,600}}$"}
 _CENTS = {"type": "integer", "enum": list(range(MAX_CENTS + 1))}
 
 MESSAGE = Thing("next message", "next messages", parse.read_text, _TEXT, _FEW_SENTENCES)
 """The next message of the person in the chat. Small models do not keep to the one to three sentences that the prompt asks for by themselves."""
 AMOUNT = Thing("amount in cents", "amounts in cents", parse.read_cents, _CENTS, _CENTS)
 """The amount that is given, in whole cents. Listed value by value, since constrained decoding ignores minimum and maximum."""
-RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _TEXT)
+RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _SOME_TEXT)
 """A response to a single prompt."""
 
 
@@ -189,10 +192,10 @@ def _one_reply(raw: str, condition: Condition, thing: Thing) -> Candidate:
 
 
 def _most_tokens(condition: Condition, reply_words: int) -> int:
-    """Tokens that no sound answer exceeds: three for each word allowed, and the frame."""
+    """Tokens that no sound answer exceeds: a small model can spend one on every character."""
     many = condition.method not in ONE_REPLY and condition.method != "multi_turn"
     n = (condition.k if isinstance(condition.k, int) else 20) if many else 1
-    return n * (3 * reply_words + 30) + (600 if condition.method in ("cot", "vs_cot") else 0)
+    return n * (12 * reply_words + 200) + (600 if condition.method in ("cot", "vs_cot") else 0)
 
 
 class _Asker:

@@ -164,5 +164,5 @@ def test_personas_are_found_from_another_working_directory(study_folder: StudyFo
 def test_the_shipped_study_loads() -> None:
     study = load_study(SHIPPED)
     assert [c.name for c in study.conditions] == ["direct", "vs_standard"]
-    assert len(study.persuadees) == 4
+    assert len(study.persuadees) == 3
     assert study == load_study(SHIPPED.parent)
