@@ -46,7 +46,7 @@ _SOME_TEXT = {"type": "string", "pattern": rf"^{_START}[^\"\\\x00-\x1f]{{0,600}}
 _CENTS = {"type": "integer", "enum": list(range(MAX_CENTS + 1))}
 
 MESSAGE = Thing("next message", "next messages", parse.read_text, _TEXT, _FEW_SENTENCES)
-"""The next message of the person in the chat. Small models do not keep to the one to three sentences that the prompt asks for by themselves."""
+"""The next message of the person in the chat. Small models do not keep to the one to three sentences of the prompt by themselves."""
 AMOUNT = Thing("amount in cents", "amounts in cents", parse.read_cents, _CENTS, _CENTS)
 """The amount that is given, in whole cents. Listed value by value, since constrained decoding ignores minimum and maximum."""
 RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _SOME_TEXT)

@@ -73,7 +73,8 @@ class Study(Record):
         temperature, top_p: of every call; ``"default"`` leaves the provider's own.
         seed: seed of all draws.
         outcome: the donation that is compared: ``"actual"`` (decided in private, P4G's B6) or ``"stated"`` (said in the chat, B5).
-        form: ``"chat"`` gives the dialogue in chat roles; ``"transcript"`` written out in one user message, which small models follow better.
+        form: ``"chat"`` gives the dialogue in chat roles; ``"transcript"`` writes it out in one user message, which small
+            models follow better.
         json_schema: whether JSON replies are asked for with a schema that the endpoint enforces.
         n_reasks: how often an unreadable reply is asked for again.
         conditions: the arms; all share one base prompt.
