@@ -87,6 +87,17 @@ def test_one_number_means_one_place_on_the_line() -> None:
         assert d.draw(np.random.default_rng(seed), "uniform") == int(u * 3)
 
 
+class Lowest(np.random.Generator):
+    """A generator at the one place where the line begins."""
+
+    def random(self) -> float:  # type: ignore[override]
+        return 0.0
+
+
+def test_not_even_the_lowest_number_draws_what_has_no_probability() -> None:
+    assert distribution(0, 0, 1).draw(Lowest(np.random.PCG64())) == 2
+
+
 def test_sample_repeats_itself_under_a_seed() -> None:
     d = distribution(0.5, 0.3, 0.2)
     first = [d.sample(seed) for seed in range(30)]
