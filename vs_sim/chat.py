@@ -26,7 +26,7 @@ def messages(*, base: str, role: Role, turns: Sequence[Turn], tail: str, form: L
             ``"transcript"``: the base as system message, the chat so far and `tail` in one user message.
     """
     if form == "transcript":
-        lines = [("You" if t.role == role else "Stranger", " ".join(t.text.split())) for t in turns]
+        lines = [("You" if t.role == role else "Other participant", " ".join(t.text.split())) for t in turns]
         shown = prompts.render("transcript", lines=lines, tail=tail)
         # Without a system message some chat templates put one of their own there, which makes an assistant of the model.
         return [{"role": "system", "content": base}, {"role": "user", "content": shown}]

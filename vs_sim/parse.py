@@ -36,7 +36,7 @@ _REPLY_KEYS = ("reply", "text", "response", "message", "content")
 _LIST_KEYS = ("candidates", "replies", "responses", "messages")
 _THINK = re.compile(r"\A(?:\s*<think>)?.*?</think>", re.DOTALL)  # some chat templates write the opening tag themselves
 _FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
-_SPEAKER = re.compile(r"\A(?:(?:You|Me|Persuader|Persuadee|Participant)\s*:(?:\s+|\Z))+", re.IGNORECASE)
+_SPEAKER = re.compile(r"\A(?:(?:You|Me|Persuader|Persuadee|(?:Other )?Participant)\s*:(?:\s+|\Z))+", re.IGNORECASE)
 _OUR_NAMES = "|".join((*_REPLY_KEYS, *_STATED_KEYS, *_LIST_KEYS, "candidate", "item", "reasoning", "think"))
 _LOOKS_RAW = re.compile(rf"\A\s*(?:\{{|\[\s*[\"'\[{{\]]|null\s*\Z)|```|</?(?:{_OUR_NAMES})\b[^<>]{{0,200}}>|[\"'](?:{_OUR_NAMES})[\"']\s*:")
 

@@ -40,7 +40,7 @@ class Thing:
 _TEXT = {"type": "string"}
 _START = r"[^ .,:;!?\"\\\[\]{}<>\x00-\x1f]"
 _INSIDE = r"[^.!?\"\\\x00-\x1f]"
-_SENTENCE = rf"{_START}{_INSIDE}{{1,120}}([.][0-9]{{2}}{_INSIDE}{{0,50}})?[.!?]"  # one amount such as $1.50 may stand in it
+_SENTENCE = rf"{_START}{_INSIDE}{{1,180}}([.][0-9]{{2}}{_INSIDE}{{0,50}})?[.!?]"  # one amount such as $1.50 may stand in it
 _FEW_SENTENCES = {"type": "string", "pattern": f"^{_SENTENCE}( {_SENTENCE}){{0,2}}$"}
 _SOME_TEXT = {"type": "string", "pattern": rf"^{_START}[^\"\\\x00-\x1f]{{0,600}}$"}
 _CENTS = {"type": "integer", "enum": list(range(MAX_CENTS + 1))}
@@ -195,7 +195,7 @@ def _most_tokens(condition: Condition, reply_words: int) -> int:
     """Tokens that no sound answer exceeds: a small model can spend one on every character."""
     many = condition.method not in ONE_REPLY and condition.method != "multi_turn"
     n = (condition.k if isinstance(condition.k, int) else 20) if many else 1
-    return n * (12 * reply_words + 200) + (600 if condition.method in ("cot", "vs_cot") else 0)
+    return n * (12 * reply_words + 400) + (600 if condition.method in ("cot", "vs_cot") else 0)
 
 
 class _Asker:

@@ -48,7 +48,8 @@ def test_transcript_form() -> None:
         {"role": "system", "content": "BASE"},
         {
             "role": "user",
-            "content": "The chat so far:\nStranger: Hi, how are you?\nYou: Fine. And you?\nStranger: Good. Would you give?\n\nTAIL",
+            "content": "The chat so far:\nOther participant: Hi, how are you?\nYou: Fine. And you?\n"
+            "Other participant: Good. Would you give?\n\nTAIL",
         },
     ]
     assert messages(base="BASE", role="persuader", turns=[], tail="TAIL", form="transcript") == [
