@@ -60,7 +60,9 @@ class Metric(Record):
         value: the number.
         low, high: 95 % bootstrap interval; None with fewer than two personas or if no resample differs from another.
         human, human_low, human_high: the same of the humans; None for distances.
-        floor_mean, floor_q95: what humans against humans score, mean and 95 % quantile; None for summaries.
+        floor_mean, floor_q95: what as many humans as there are personas score against the humans, mean and 95 % quantile; None for
+            summaries. Conversations of one persona are not independent, so replicates do not lower the floor: where personas differ
+            little it is then too high, never too low.
         baseline_zero: what "everybody gives nothing" scores; None for summaries.
         baseline_median: what "everybody gives the human median" scores; None for summaries.
         baseline_shuffled: what the humans themselves score in random order, on average; None for summaries.
@@ -179,7 +181,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000)
     personas = [persona for persona, keep in zip(arm.personas, kept, strict=True) if keep]
     support = np.union1d(simulated, human.cents)
     counts, human_counts = tabulate(simulated, support), tabulate(human.cents, support)
-    n = len(simulated)
+    n, n_personas = len(simulated), len(set(personas))
     median = int(np.median(human.cents))
 
     rng_arm, rng_human, rng_p, rng_floor, rng_matched = np.random.default_rng(seed).spawn(5)
@@ -206,7 +208,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000)
     for name, (unit, distance) in DISTANCES.items():
         low, high = _ends(None if draws is None else percentile_interval(distance(support, draws, human_draws)))
         floor_rng = np.random.default_rng(floor_seed)  # the same human pairs for every distance
-        floor = noise_floor(human.cents, distance, n, human.n, rng=floor_rng, n_resamples=n_resamples) if n else None
+        floor = noise_floor(human.cents, distance, n_personas, human.n, rng=floor_rng, n_resamples=n_resamples) if n else None
         metrics.append(
             Metric(
                 name=name,
@@ -236,7 +238,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000)
         missing=arm.missing,
         n=n,
         n_cleaned=int(np.count_nonzero(arm.cents > MAX_CENTS)) if human.cleaning != "all" else 0,
-        n_personas=len(set(personas)),
+        n_personas=n_personas,
         n_matched=n_matched,
         n_human=human.n,
         n_human_dropped=human.n_dropped,
@@ -271,7 +273,8 @@ def _matched(arm: Arm, cleaning: Cleaning, rng: np.random.Generator, n_resamples
         simulated, human = np.minimum(simulated, MAX_CENTS), np.minimum(human, MAX_CENTS)
     interval = bootstrap_ratio(np.abs(simulated - human) / 100, [p for _, _, p in pairs], rng=rng, n_resamples=n_resamples)
     low, high = _ends(interval)
-    floor: Floor = matched_floor(human, rng=rng, n_resamples=n_resamples)
+    each = {persona: h for (_, _, persona), h in zip(pairs, human.tolist(), strict=True)}  # a persona's conversations share one human
+    floor: Floor = matched_floor(np.array(list(each.values()), dtype=np.int64), rng=rng, n_resamples=n_resamples)
     median = int(np.median(human))
     return Metric(
         name="l1_per_dialogue",

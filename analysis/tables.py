@@ -141,13 +141,15 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
         f"({first.n_resamples} permutations). Near the floor the intervals of distances lie too high: compare the value with the floor."
     )
     if any(c.n > c.n_personas for c in comparisons):
-        notes.append("No p where a persona has several conversations: they are not independent.")
+        notes.append(
+            "Where a persona has several conversations they are not independent: no p, and the floor of as many humans as personas."
+        )
     if any(c.n_matched for c in comparisons):
         matched = ", ".join(f"{c.arm} {c.n_matched}" for c in comparisons)
         notes.append(f"L1 per dialogue: against the matched human ({matched}); all baselines are of those humans, with their own median.")
-    few = [c.arm for c in comparisons if c.n < FEW]
+    few = [c.arm for c in comparisons if c.n_personas < FEW]
     if few:
-        notes.append(f"WARNING: fewer than {FEW} donations in {', '.join(few)}: intervals and p mean little at such a size.")
+        notes.append(f"WARNING: fewer than {FEW} personas in {', '.join(few)}: intervals and p mean little at such a size.")
     return [line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")]
 
 

@@ -26,7 +26,7 @@ def wait_until(condition, process, seconds=30):
         time.sleep(0.005)
 
 
-@pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_a_run_survives_kill_9_again_and_again(study_folder, endpoint, vs_sim, tmp_path):
     concurrency, n_calls = 4, 12 * 2 * 5
     study_folder.people([f"p{i}" for i in range(12)])

@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--outcome", choices=("actual", "stated"), help="which donation (default: the study's)")
     verbalize = verb("verbalize", _verbalize, "ask a model for a verbalized distribution of responses to one prompt")
     verbalize.add_argument("prompt")
-    verbalize.add_argument("-k", type=int, default=5, help="number of candidates (default: 5)")
+    verbalize.add_argument("-k", type=_k, default=5, help="number of candidates, 2 to 20, or model: it decides (default: 5)")
     verbalize.add_argument("--tau", type=float, help="ask for candidates from the tail, each probability below this")
     verbalize.add_argument("--method", choices=("vs_standard", "vs_cot", "vs_multi"), default="vs_standard")
     verbalize.add_argument("--model", metavar="PROVIDER:MODEL", help="default: openai:gpt-4.1 if OPENAI_API_KEY is set, else embedded")
@@ -94,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("action", choices=("list", "fetch", "check"))
     model.add_argument("name", nargs="?")
     return parser
+
+
+def _k(text: str) -> int | str:
+    return text if text == "model" else int(text)
 
 
 def _study_arguments(parser: argparse.ArgumentParser) -> None:
@@ -247,19 +251,28 @@ def _compare_and_draw(run: Path, cleaning: str, outcome: str | None) -> None:
 
 
 def _print_and_draw(run: Path, comparisons: list[Comparison]) -> None:
-    from analysis.plots import figure, save
+    from analysis.plots import MAX_ARMS, figure, save
     from analysis.tables import render, write_csv
     from vs_sim.store import RunFolder
 
     print(render(comparisons))
     note = ""
-    models = RunFolder(run).manifest()["study"]["persuadee_models"]
+    study = RunFolder(run).manifest()["study"]
+    models, outcome = study["persuadee_models"], study["outcome"]
     if all(m.startswith(("embedded:", "scripted:")) for m in models):
         note = "Small or scripted model: shows the machinery, no evidence about the method."
         print(note)
-    write_csv(comparisons, run / "comparison.csv")
-    png, pdf = save(figure(comparisons, note=note), run / "comparison")
-    print(f"table: {run / 'comparison.csv'}   figure: {png}, {pdf}")
+    first = comparisons[0]
+    # The study's own outcome with the default rule keeps the plain name; other views stand beside it.
+    name = "comparison" + ("" if first.which == outcome else f"-{first.which}") + ("" if first.cleaning == "drop" else f"-{first.cleaning}")
+    rule = {"drop": "amounts above $2 dropped", "cap": "amounts above $2 set to $2", "all": "all amounts kept"}[first.cleaning]
+    what = f"{first.which.capitalize()} donations against the humans' actual ones; {rule}."
+    write_csv(comparisons, run / f"{name}.csv")
+    drawn: list[Path] = []
+    for i in range(0, len(comparisons), MAX_ARMS):
+        page = f"{name}-{i // MAX_ARMS + 1}" if len(comparisons) > MAX_ARMS else name
+        drawn += save(figure(comparisons[i : i + MAX_ARMS], note=f"{what} {note}".strip()), run / page)
+    print(f"table: {run / name}.csv   figure: {', '.join(map(str, drawn))}")
 
 
 def _verbalize(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from vs_sim.parse import Format, Wording
 from vs_sim.records import Record, Selection
@@ -59,6 +59,13 @@ class Condition(Record):
         if method == "vs_multi":
             defaults["calls"] = 2
         return data | {key: value for key, value in defaults.items() if data.get(key) is None}
+
+    @field_validator("k", mode="before")
+    @classmethod
+    def _number_or_model(cls, k: object) -> object:
+        if k is None or k == "model" or (isinstance(k, int) and not isinstance(k, bool)):
+            return k
+        raise ValueError(f'{k!r} is impossible; expected a number of candidates from 2 to 20 or "model"')
 
     @model_validator(mode="after")
     def _possible(self) -> Condition:

@@ -147,9 +147,10 @@ async def run_study(study: Study, folder: RunFolder, watcher: Watcher | None = N
         complete = {t.spec.id for t in folder.transcripts() if t.complete}
         missing = [spec for spec in specs if spec.id not in complete]
         watcher.planned(specs, frozenset(s.id for s in specs if s.id in complete))
-        writer.write_manifest(manifest)
         runner = _Runner(study, writer, watcher)
-        if missing:
+        if not missing:
+            writer.write_manifest(manifest)
+        else:
             async with open_models(
                 study.models,
                 run=study.run,
@@ -158,6 +159,7 @@ async def run_study(study: Study, folder: RunFolder, watcher: Watcher | None = N
                 json_schema=study.json_schema,
                 say=watcher.say,
             ) as models:
+                writer.write_manifest(manifest)  # not before the models are there: a start that could not begin binds the folder to nothing
                 await runner.run(missing, models)
         return RunResult(
             n_planned=len(specs),

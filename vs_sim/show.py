@@ -118,6 +118,7 @@ class Status(Record):
         seconds: summed seconds of the answered requests.
         persuadee_turns: turns drawn from a distribution or single reply.
         turns_without_repair: those of them that were read as asked, at the first request.
+        repairs: repair -> turns that needed it; ``"asked_again"`` counts re-asks.
     """
 
     run: str
@@ -130,6 +131,7 @@ class Status(Record):
     seconds: float
     persuadee_turns: int
     turns_without_repair: int
+    repairs: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -148,6 +150,7 @@ class Status(Record):
         if self.persuadee_turns:
             share = 100 * self.turns_without_repair / self.persuadee_turns
             lines.append(f"  persuadee turns read without repair: {self.turns_without_repair} of {self.persuadee_turns} ({share:.0f} %)")
+            lines += [f"    {name}: {n} turns" for name, n in self.repairs.items()]
         tokens = (
             "tokens unknown"
             if self.prompt_tokens is None or self.completion_tokens is None
@@ -172,7 +175,7 @@ def status(run: str | Path) -> Status:
     n_failed = Counter(arm_name(t.spec) for t in transcripts if not t.complete)
     calls = [row["call"] for row in folder.journal_rows() if "call" in row]
     turns = [t for one in transcripts for t in one.turns if t.distribution is not None]
-    clean = [t for t in turns if t.distribution is not None and _unrepaired(t.distribution)]
+    repairs = [_repairs(t.distribution) for t in turns if t.distribution is not None]
     return Status(
         run=str(run),
         arms=tuple(ArmStatus(arm=arm, n_planned=n, n_complete=n_complete[arm], n_failed=n_failed[arm]) for arm, n in n_planned.items()),
@@ -183,14 +186,15 @@ def status(run: str | Path) -> Status:
         completion_tokens=_sum([c["usage"]["completion_tokens"] for c in calls]),
         seconds=round(sum(c["seconds"] for c in calls), 1),
         persuadee_turns=len(turns),
-        turns_without_repair=len(clean),
+        turns_without_repair=sum(not r for r in repairs),
+        repairs=dict(Counter(name for r in repairs for name in r).most_common()),
     )
 
 
-def _unrepaired(distribution: VerbalizedDistribution) -> bool:
-    """True if it was read at the first request with nothing mended; a sum other than 1 is no damage, it is what was verbalized."""
-    repairs = [r for r in distribution.repairs if r != "normalised_sum"] + [r for c in distribution.candidates for r in c.repairs]
-    return not repairs and not any(".again" in call.step for call in distribution.calls)
+def _repairs(distribution: VerbalizedDistribution) -> set[str]:
+    """Names of what was mended; a sum other than 1 is no damage, it is what was verbalized."""
+    found = {*distribution.repairs, *(r for c in distribution.candidates for r in c.repairs)} - {"normalised_sum"}
+    return found | ({"asked_again"} if any(".again" in call.step for call in distribution.calls) else set())
 
 
 def _sum(values: Sequence[int | None]) -> int | None:

@@ -65,6 +65,9 @@ def verbalize(
         model = default_model()
         print(f"vs_sim: no model was named; asking {model}", file=sys.stderr)
     try:
+        for name, value, most in (("temperature", temperature, 2.0), ("top_p", top_p, 1.0)):
+            if value != "default" and not 0 <= value <= most:
+                raise InputError(f'verbalize: {name} = {value!r} is out of range; expected 0 to {most:g} or "default"')
         condition = Condition(name="verbalize", method=method, k=k, tau=tau, wording=wording)
         options = RunOptions(base_url=base_url)
     except ValidationError as error:

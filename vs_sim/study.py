@@ -105,8 +105,9 @@ class Study(Record):
     @model_validator(mode="before")
     @classmethod
     def _minimum(cls, data: object) -> object:
-        if isinstance(data, dict) and isinstance(data.get("rounds"), int):
-            return {"min_rounds": max(1, min(10, data["rounds"])), **data}
+        if isinstance(data, dict) and "rounds" in data:  # of a wrong type: then rounds is reported, not this
+            rounds = data["rounds"] if isinstance(data["rounds"], int) else 1
+            return {"min_rounds": max(1, min(10, rounds)), **data}
         return data
 
     @field_validator("temperature", "top_p")

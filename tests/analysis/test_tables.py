@@ -45,7 +45,7 @@ def test_cleaning_missing_and_small_samples_are_said(comparisons: list[Compariso
     assert "Cleaning: drop, amounts above $2 dropped (35 of the humans')." in text
     assert "Missing, direct: 2 of 62 conversations (EndpointError 2)." in text
     assert "Missing, vs_cot: 6 of 6 conversations (not run 6)." in text
-    assert "WARNING: fewer than 30 donations in vs_human_probability" in text
+    assert "WARNING: fewer than 30 personas in vs_human_probability" in text
     assert "intervals and p mean little" in text
 
 

@@ -114,7 +114,7 @@ def test_impossible_arms_are_refused_with_their_sentence(method: str, keys: dict
     ("keys", "place", "says"),
     [
         ({"method": "vs"}, "method", "'vs_standard'"),
-        ({"k": "five"}, "k", "'model'"),
+        ({"k": "five"}, "k", 'or "model"'),
         ({"tau": 0}, "tau", "greater than 0"),
         ({"tau": 1}, "tau", "less than 1"),
         ({"select": "best"}, "select", "'argmax'"),
