@@ -76,7 +76,7 @@ def test_main_command_runs_on_the_small_embedded_model(checkout: Path) -> None:
     (commands,) = [text for mark, text in blocks("bash") if mark == "main-command"]
     command = commands.strip().splitlines()[-1].removeprefix(".venv/bin/")
     study = checkout / "experiments" / "quickstart" / "study.toml"
-    study.write_text(study.read_text().replace("n_persuadees = 3", "n_persuadees = 1").replace("rounds = 3", "rounds = 1"))
+    study.write_text(study.read_text().replace("n_persuadees = 3", "n_persuadees = 1").replace("rounds = 2", "rounds = 1"))
     output = run(["bash", "-c", f"{command} --model embedded:smollm2-135m"], checkout)
     assert "2 of 2 conversations are complete" in output
     assert (checkout / "runs" / "quickstart-smollm2-135m" / "comparison.png").is_file()

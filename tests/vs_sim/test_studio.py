@@ -30,7 +30,7 @@ async def _run() -> dict[str, Any]:
 def test_langgraph_json_opens_a_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     state = asyncio.run(_run())
-    assert [t.role for t in state["turns"]] == ["persuader", "persuadee"] * 3
+    assert [t.role for t in state["turns"]] == ["persuader", "persuadee"] * 2
     assert len(state["turns"][1].distribution.candidates) == 5
     assert 0 <= state["decision"].cents <= 200
 
