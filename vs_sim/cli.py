@@ -7,6 +7,7 @@ endpoint cannot be used; 4 weights of an embedded model cannot be had; 130 inter
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -26,13 +27,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     from vs_sim.errors import VsSimError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows escapes; it never stops a run
+            stream.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     # A scheduler's SIGTERM ends a run as Ctrl-C does, also where a shell has started it in the background, which ignores SIGINT: servers
     # are stopped, what was answered is kept.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        return int(arguments.verb(arguments))
+        code = int(arguments.verb(arguments))
+        sys.stdout.flush()
+        return code
     except VsSimError as error:
         print(f"vs-sim: {error}", file=sys.stderr)
         return error.exit_code
@@ -83,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     verbalize.add_argument("--method", choices=("vs_standard", "vs_cot", "vs_multi"), default="vs_standard")
     verbalize.add_argument("--model", metavar="PROVIDER:MODEL", help="default: openai:gpt-4.1 if OPENAI_API_KEY is set, else embedded")
     verbalize.add_argument("--temperature", type=float, default=0.7)
-    verbalize.add_argument("--seed", type=int, help="also draw one candidate, with this seed")
+    verbalize.add_argument("--seed", type=_seed, help="also draw one candidate, with this seed")
     verbalize.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server")
     verbalize.add_argument("--json", action="store_true", help="print JSON")
     personas = verb("personas", _personas, "check a persona file and show its personas as the model sees them")
@@ -98,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _k(text: str) -> int | str:
     return text if text == "model" else int(text)
+
+
+def _seed(text: str) -> int:
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative; expected 0 or more")
+    return int(text)
 
 
 def _study_arguments(parser: argparse.ArgumentParser) -> None:
@@ -235,12 +247,11 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _comparisons(run: Path, cleaning: Any, outcome: Any) -> list[Comparison]:
     from analysis.compare import compare
     from analysis.samples import donations, human_cents
-    from vs_sim.records import ConversationSpec
     from vs_sim.store import RunFolder
 
     folder = RunFolder(run)
     manifest = folder.manifest()
-    planned = [ConversationSpec.model_validate(s) for s in manifest["conversations"]]
+    planned = folder.planned()
     arms = donations(folder.transcripts(), outcome or manifest["study"]["outcome"], planned)
     human = human_cents(cleaning)
     return [compare(arm, human, seed=manifest["study"]["seed"]) for arm in arms]
@@ -253,6 +264,7 @@ def _compare_and_draw(run: Path, cleaning: str, outcome: str | None) -> None:
 def _print_and_draw(run: Path, comparisons: list[Comparison]) -> None:
     from analysis.plots import MAX_ARMS, figure, save
     from analysis.tables import render, write_csv
+    from vs_sim.errors import RunFolderError
     from vs_sim.store import RunFolder
 
     print(render(comparisons))
@@ -267,15 +279,19 @@ def _print_and_draw(run: Path, comparisons: list[Comparison]) -> None:
     name = "comparison" + ("" if first.which == outcome else f"-{first.which}") + ("" if first.cleaning == "drop" else f"-{first.cleaning}")
     rule = {"drop": "amounts above $2 dropped", "cap": "amounts above $2 set to $2", "all": "all amounts kept"}[first.cleaning]
     what = f"{first.which.capitalize()} donations against the humans' actual ones; {rule}."
-    write_csv(comparisons, run / f"{name}.csv")
     drawn: list[Path] = []
-    for i in range(0, len(comparisons), MAX_ARMS):
-        page = f"{name}-{i // MAX_ARMS + 1}" if len(comparisons) > MAX_ARMS else name
-        drawn += save(figure(comparisons[i : i + MAX_ARMS], note=f"{what} {note}".strip()), run / page)
+    try:
+        write_csv(comparisons, run / f"{name}.csv")
+        for i in range(0, len(comparisons), MAX_ARMS):
+            page = f"{name}-{i // MAX_ARMS + 1}" if len(comparisons) > MAX_ARMS else name
+            drawn += save(figure(comparisons[i : i + MAX_ARMS], note=f"{what} {note}".strip()), run / page)
+    except OSError as error:
+        raise RunFolderError(f"{error.filename or run}: cannot be written: {error.strerror}; the run itself is complete and kept") from None
     print(f"table: {run / name}.csv   figure: {', '.join(map(str, drawn))}")
 
 
 def _verbalize(arguments: argparse.Namespace) -> int:
+    from vs_sim.records import printable
     from vs_sim.single_prompt import verbalize
 
     if arguments.model is None or arguments.model.startswith("embedded:"):
@@ -297,7 +313,7 @@ def _verbalize(arguments: argparse.Namespace) -> int:
     else:
         print(distribution)
         if drawn is not None:
-            print(f"  drawn with seed {arguments.seed}: {drawn.text}")
+            print(f"  drawn with seed {arguments.seed}: {printable(drawn.text)}")
     return 0
 
 

@@ -50,7 +50,7 @@ class Condition(Record):
         """What follows from the method is written out, so that the stored condition says it all."""
         if not isinstance(data, dict):
             return data
-        method = data.get("method")
+        method = data.get("method") if isinstance(data.get("method"), str) else None
         defaults: dict[str, object] = {}
         if method in VERBALIZED:
             defaults = {"wording": "explicit", "select": "weighted"}

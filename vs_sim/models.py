@@ -20,9 +20,9 @@ from typing import Any, Literal
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
-from vs_sim.errors import ContextFull, EndpointError, ModelError, ModelUnavailable, VsSimError
+from vs_sim.errors import ContextFull, EndpointError, InputError, ModelError, ModelUnavailable, ReplyError, VsSimError
 from vs_sim.limits import Gate
-from vs_sim.records import Call, Usage
+from vs_sim.records import Call, Usage, printable
 from vs_sim.study import Endpoint, RunOptions
 
 Sampling = float | Literal["default"]
@@ -155,11 +155,12 @@ class Model:
         status = _status(error)
         words = self._clean(str(error))
         where = f"{self.name} at {self.address}"
-        if re.search(r"context.{0,10}(length|size|window)|too many tokens|prompt is too long", words, re.IGNORECASE) and status in (
-            400,
-            413,
-        ):
+        full = r"context.{0,10}(length|size|window)|too many tokens|prompt is too long|token count.*exceeds|maximum number of tokens"
+        if status in (400, 413) and re.search(full, words, re.IGNORECASE):
             return ContextFull(f"{where}: the dialogue no longer fits into the model's context: {words}")
+        if status in (400, 403, 422) and re.search(r"content[ _-]?(filter|policy|management)", f"{words} {_code(error)}", re.IGNORECASE):
+            # A matter of this conversation's words, not of the endpoint: the others go on.
+            return ReplyError(f"{where} refused the content (HTTP {status}): {words}", reason="content_filter", raw=words)
         if status in (401, 403):
             return ModelUnavailable(f"{where} refused the key (HTTP {status}): {words}; check the environment variable that holds it")
         if status == 404:
@@ -181,16 +182,21 @@ class Model:
     def _clean(self, words: str) -> str:
         """Error text for a person and a file: one line, short, without keys."""
         key = getattr(self.chat, "openai_api_key", None)
-        if key is not None and hasattr(key, "get_secret_value") and len(key.get_secret_value()) > 3:
+        if key is not None and hasattr(key, "get_secret_value") and len(key.get_secret_value()) > 4:  # "none" is no key
             words = words.replace(key.get_secret_value(), "[key]")
         words = re.sub(r"\b(?:sk|key|Bearer)[-_ ][\w*.-]{6,}", "[key]", words)
-        words = " ".join(re.sub(r"<[^<>]{0,200}>", " ", words).split())
+        words = printable(re.sub(r"<[^<>]{0,200}>", " ", words))
         return words if len(words) <= 300 else words[:300] + "..."
 
 
 def _status(error: Exception) -> int | None:
     status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
     return status if isinstance(status, int) else None
+
+
+def _code(error: Exception) -> str:
+    """The provider's own name of an error, where the client knows it."""
+    return str(getattr(error, "code", None) or "")
 
 
 def _retry_after(error: Exception) -> float | None:
@@ -233,6 +239,8 @@ async def open_models(
         models = {}
         for name in names:
             provider, _, model = name.partition(":")
+            if not provider or not model:
+                raise InputError(f"model {name!r}: expected provider:model, such as openai:gpt-4.1 or embedded:smollm2-135m")
             own = provider in ("embedded", "scripted")
             if provider == "embedded":
                 chat, address = _embedded(model, run, opened, say, sampling)

@@ -101,7 +101,7 @@ def read_cents(value: Any) -> tuple[str, tuple[str, ...]]:
             raise ValueError("not_an_amount")
         repairs = ("amount_as_text",)
         value = round(float(match["dollars"].lstrip("$USDusd ")) * 100) if match["dollars"] else int(match["cents"])
-    if isinstance(value, bool) or not isinstance(value, int | float) or (isinstance(value, float) and not value.is_integer()):
+    if isinstance(value, bool) or not isinstance(value, int | float) or (isinstance(value, float) and _may_be_dollars(value)):
         raise ValueError("not_an_amount")
     if not 0 <= value <= MAX_CENTS:
         raise ValueError("amount_out_of_range")
@@ -135,7 +135,7 @@ def parse_reply(raw: str, *, format: Format, read: Reader) -> Candidate:
     text, repairs = _without_thinking(raw)
     found = _find(text, format)
     if found is None:
-        if _looks_raw(text):
+        if _looks_raw(text) or _holds_json(text):
             raise ReplyError("the answer is damaged markup", reason="damaged_markup", raw=raw)
         found = _Found([(text, None)], ["plain_text"])
     if len(found.pairs) != 1:
@@ -153,8 +153,8 @@ def parse_candidates(
     """The candidates of one reply with their normalised probabilities.
 
     Candidates with the same text (case and spaces apart) are merged and their probabilities added. A candidate whose probability
-    is missing or unreadable shares, with the others like it, what the stated ones leave of 1 (nothing, where perplexities or
-    likelihoods were asked for). Fewer than `k` candidates are kept
+    is missing or unreadable shares, with the others like it, what the stated ones leave of 1 (nothing, where relative
+    likelihoods, confidences, perplexities or log-likelihoods were asked for, which need not sum to 1). Fewer than `k` candidates are kept
     with a named repair as long as there are two.
 
     Args:
@@ -173,6 +173,8 @@ def parse_candidates(
     if found is None:
         raise ReplyError(f"no list of candidates was found in the requested {format} format", reason="no_candidates", raw=raw)
     repairs += found.repairs
+    if read is read_cents and _mixes_units([reply for reply, _ in found.pairs]):
+        raise ReplyError("some amounts are in dollars, some without a unit; expected whole cents only", reason="mixed_units", raw=raw)
     texts: list[str] = []
     stated: list[Any] = []
     notes: list[list[str]] = []
@@ -198,6 +200,22 @@ def parse_candidates(
     if k is not None and k > 1 and len(merged) < 2:
         raise ReplyError(f"{k} different candidates were asked for, {len(merged)} was given", reason="too_few_candidates", raw=raw)
     return _normalise(merged, wording, tau, repairs, raw)
+
+
+def _may_be_dollars(amount: float) -> bool:
+    """True for 0.5 or 1.0, which are dollars as likely as cents; 50.0 is more than there is to give in dollars."""
+    return not amount.is_integer() or 0 < amount <= MAX_CENTS / 100
+
+
+def _mixes_units(amounts: Sequence[Any]) -> bool:
+    """True if one amount shows that dollars are meant and another does not say: then the other's unit is anybody's guess."""
+    dollars = [
+        a
+        for a in amounts
+        if (isinstance(a, float) and _may_be_dollars(a)) or (isinstance(a, str) and ("$" in a or "usd" in a.lower() or "." in a))
+    ]
+    bare = [a for a in amounts if str(a).strip() in ("1", "2")]  # more than 2 without a unit can only be cents
+    return bool(dollars) and bool(bare)
 
 
 @dataclass
@@ -228,8 +246,9 @@ def _normalise(merged: list[_Merged], wording: Wording | None, tau: float | None
         raise ReplyError("none of the candidates has a readable probability", reason="no_probabilities", raw=raw)
     stated_sum = math.fsum(known) if wording not in (None, "perplexity", "nll") else None
     n_unknown = len(merged) - len(known)
-    # Perplexities and likelihoods of texts leave nothing of 1 to share: without a number such a candidate is never drawn.
-    left = max(0.0, 1.0 - stated_sum) / n_unknown if n_unknown and stated_sum is not None else 0.0
+    # Numbers that need not sum to 1 leave nothing of 1 to share: without one such a candidate is never drawn.
+    shares = wording in ("implicit", "explicit", "percentage")
+    left = max(0.0, 1.0 - stated_sum) / n_unknown if n_unknown and shares and stated_sum is not None else 0.0
     weights = [left if m.weight is None else m.weight for m in merged]
     total = math.fsum(weights)
     if not total > 0:
@@ -338,6 +357,11 @@ def _find(text: str, format: Format) -> _Found | None:
 def _cut_off(text: str, format: Format) -> list[str]:
     # Damaged JSON is not read by the upper rungs; of tags, the closed ones are read, and one that is left open is named here.
     return ["damaged_list"] if format == "xml" and any(inner is None for _, inner in _elements(text, _CANDIDATE_TAGS)) else []
+
+
+def _holds_json(text: str) -> bool:
+    """True if a JSON object with a named member stands somewhere in the text: that is never what a person says."""
+    return re.search(r"\{\s*[\"'][^\"'{}]{1,200}[\"']\s*:", text) is not None
 
 
 def _from_json(text: str) -> list[tuple[Any, Any]] | None:

@@ -151,6 +151,8 @@ def _facts(value: object) -> object:
 
 Prose = Annotated[str, AfterValidator(_prose)]
 Line = Annotated[str, AfterValidator(_line)]
+MAX_HUMAN_CENTS = 10_000_000
+"""100,000 dollars: far above the largest donation of P4G, 700 dollars; more is a slip."""
 Whole = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_whole)]
 OneToFive = Annotated[float, Field(strict=True, ge=1, le=5)]
 OneToSix = Annotated[float, Field(strict=True, ge=1, le=6)]
@@ -181,7 +183,7 @@ class Persona(Record):
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
     text: Prose | None = None
     facts: Annotated[dict[str, str | int | float], BeforeValidator(_facts)] = Field(default_factory=dict)
-    human_cents: Whole | None = None
+    human_cents: Annotated[Whole, Field(le=MAX_HUMAN_CENTS)] | None = None
 
     age: Annotated[Whole, Field(le=MAX_AGE)] | None = None
     sex: Line | None = None

@@ -19,6 +19,11 @@ MAX_CENTS = 200
 """What a participant was paid for the task in PersuasionForGood, in cents: the most that can be given."""
 
 
+def printable(text: str) -> str:
+    """Text of a model or an endpoint on one line, without the control characters that could steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
 class Record(BaseModel):
     """A frozen record; unknown fields are refused, so that a file from another version is not read by mistake."""
 
@@ -168,7 +173,7 @@ class VerbalizedDistribution(Record):
         for c in sorted(self.candidates, key=lambda c: -c.probability):
             marks = [*c.repairs, *(["above tau"] if c.above_tau else [])]
             stated = "-" if c.stated is None else str(c.stated)
-            rows.append(f"  {c.probability:.3f} {stated:<8.8}  {' '.join(c.text.split())}" + (f"  [{', '.join(marks)}]" if marks else ""))
+            rows.append(f"  {c.probability:.3f} {stated:<8.8}  {printable(c.text)}" + (f"  [{', '.join(marks)}]" if marks else ""))
         if self.repairs:
             rows.append(f"  repairs: {', '.join(self.repairs)}")
         return "\n".join(rows)

@@ -78,7 +78,10 @@ class SpeakerVoice:
 
     async def __call__(self, step: str, messages: list[Message], schema: dict[str, Any] | None, max_tokens: int) -> Call:
         """The answer to a request, durable before it is returned."""
-        seed = int.from_bytes(hashlib.sha256(f"{self._spec.id}:{step}".encode()).digest()[:4], "big") >> 1
+        # A model that repeats itself under a seed would give the same unreadable reply for ever: each start that failed here changes it.
+        n_voids = self._writer.n_voids(self._spec.id, step) if self._writer else 0
+        name = f"{self._spec.id}:{step}" + (f":{n_voids}" if n_voids else "")
+        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
         request = Request(messages, schema, max_tokens, seed)
         digest = self._model.digest(request)
         call = self._writer.answered(self._spec.id, step, digest) if self._writer else None
@@ -255,6 +258,8 @@ def _manifest(study: Study, folder: RunFolder, specs: Sequence[ConversationSpec]
                 "with --out"
             )
         starts = earlier["starts"]
+    elif folder.transcripts() or any(True for _ in folder.journal_rows()):
+        raise RunFolderError(f"{folder.path} holds a run whose manifest.json is gone; put it back, or give another folder with --out")
     return {
         "study": content,
         "conversations": [spec.model_dump(mode="json") for spec in specs],

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from vs_sim.records import ConversationSpec, Decision, Record, Transcript, Turn, VerbalizedDistribution
+from vs_sim.records import ConversationSpec, Decision, Record, Transcript, Turn, VerbalizedDistribution, printable
 from vs_sim.run import Watcher
 from vs_sim.store import RunFolder
 
@@ -21,11 +21,6 @@ from vs_sim.store import RunFolder
 def arm_name(spec: ConversationSpec) -> str:
     """Condition and persuadee model."""
     return f"{spec.condition} / {spec.persuadee_model}"
-
-
-def printable(text: str) -> str:
-    """Model text on one line, without the control characters that could steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
 def distribution_lines(distribution: VerbalizedDistribution, drawn: int | None, unit: str = "") -> list[str]:
@@ -167,7 +162,7 @@ def status(run: str | Path) -> Status:
         RunFolderError: if it is no run folder.
     """
     folder = RunFolder(run)
-    planned = [ConversationSpec.model_validate(s) for s in folder.manifest()["conversations"]]
+    planned = folder.planned()
     ids = {spec.id for spec in planned}
     transcripts = [t for t in folder.transcripts() if t.spec.id in ids]
     n_planned = Counter(arm_name(spec) for spec in planned)

@@ -65,6 +65,8 @@ def verbalize(
         model = default_model()
         print(f"vs_sim: no model was named; asking {model}", file=sys.stderr)
     try:
+        if n_reasks < 0 or seed < 0:
+            raise InputError(f"verbalize: n_reasks = {n_reasks!r} and seed = {seed!r} must not be negative")
         for name, value, most in (("temperature", temperature, 2.0), ("top_p", top_p, 1.0)):
             if value != "default" and not 0 <= value <= most:
                 raise InputError(f'verbalize: {name} = {value!r} is out of range; expected 0 to {most:g} or "default"')

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from vs_sim.errors import JournalMismatch, RunFolderError
-from vs_sim.records import Call, Transcript
+from vs_sim.records import Call, ConversationSpec, Transcript
 
 FORMAT = 1
 """Version of the run folder's format."""
@@ -119,7 +119,17 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.manifest_path}: format {found!r}, expected {FORMAT}; it was written by another version of vs_sim, use that one"
             )
+        for key, kind in (("study", dict), ("conversations", list), ("starts", list)):
+            if not isinstance(data.get(key), kind):
+                raise RunFolderError(f"{self.manifest_path}: {key} is missing or damaged; the file was changed after it was written")
         return data
+
+    def planned(self) -> list[ConversationSpec]:
+        """Every conversation of the plan, run or not, as the manifest names them."""
+        try:
+            return [ConversationSpec.model_validate(spec) for spec in self.manifest()["conversations"]]
+        except ValidationError as error:
+            raise RunFolderError(f"{self.manifest_path}: conversations are damaged: {error.errors()[0]['msg']}") from None
 
     def transcripts(self) -> list[Transcript]:
         """The last transcript of every conversation that was ever finished, failed ones included, in order of first appearance.
@@ -175,6 +185,7 @@ class Writer:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self._answers: dict[str, dict[str, tuple[str, Call]]] = {}
+        self._n_voids: dict[tuple[str, str], int] = {}
 
     async def __aenter__(self) -> Writer:
         path = self.folder.path
@@ -205,6 +216,8 @@ class Writer:
             if "void" in row:
                 for step in [s for s in answers if s == row["void"] or s.startswith(f"{row['void']}.")]:
                     del answers[step]
+                void = (row["conversation"], row["void"])
+                self._n_voids[void] = self._n_voids.get(void, 0) + 1
             else:
                 answers[row["call"]["step"]] = (row["request"], Call.model_validate(row["call"]))
 
@@ -240,6 +253,10 @@ class Writer:
                 "the code or a model's settings changed since; go on with the version in manifest.json, or start anew with --out"
             )
         return found[1]
+
+    def n_voids(self, conversation: str, step: str) -> int:
+        """How often the calls of this step's turn were given up before this start."""
+        return self._n_voids.get((conversation, step.partition(".")[0]), 0)
 
     async def add_call(self, conversation: str, request: str, call: Call) -> None:
         """Journal an answer; returns when it is durable."""

@@ -19,6 +19,12 @@ from vs_sim.records import Record
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9_]+:.+$")]
 
 
+_ADDRESS = r"^https?://[^@?#\s]+$"
+"""No user, password or query: what stands in an address ends up in the manifest."""
+_VARIABLE = r"^[A-Z_][A-Z0-9_]*$"
+"""Upper case, so that a key that was pasted in place of the variable's name is refused."""
+
+
 class Price(Record):
     """US dollars per million tokens. A model without a price has an unknown cost, never 0."""
 
@@ -34,8 +40,8 @@ class Endpoint(Record):
         api_key_env: name of the environment variable that holds the key; the key itself never stands in a file.
     """
 
-    base_url: str | None = Field(default=None, pattern=r"^https?://")
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    base_url: str | None = Field(default=None, pattern=_ADDRESS)
+    api_key_env: str | None = Field(default=None, pattern=_VARIABLE)
 
 
 class RunOptions(Record):
@@ -53,8 +59,8 @@ class RunOptions(Record):
     concurrency: int | None = Field(default=None, ge=1, le=4096)
     timeout_s: float = Field(default=600, gt=0)
     max_tries: int = Field(default=6, ge=1, le=100)
-    base_url: str | None = Field(default=None, pattern=r"^https?://")
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    base_url: str | None = Field(default=None, pattern=_ADDRESS)
+    api_key_env: str | None = Field(default=None, pattern=_VARIABLE)
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
     prices: dict[str, Price] = Field(default_factory=dict)
 
@@ -222,12 +228,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise StudyError(
             f"{path}: byte {error.object[error.start]:#04x} at offset {error.start} is not UTF-8; save the file as UTF-8"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise StudyError(f"{path}: is no valid TOML: {error}") from None
 
 
 def _persona_path(study: Path, key: str, name: str) -> Path:
-    found = (study.parent / Path(name).expanduser()).resolve()
+    found = study.parent if "\0" in name else (study.parent / Path(name).expanduser()).resolve()
     if not found.is_file():
         raise StudyError(f"{study}: personas.{key} = {name!r}: there is no such file ({found}); the path is relative to the study file")
     return found
@@ -248,6 +254,10 @@ def explain(error: ValidationError, path: Path, model: type[BaseModel]) -> str:
     elif kind == "value_error":
         reason = str(first["ctx"]["error"])
         sentence = f"{key}: {reason}" if key else reason
+    elif key.endswith("api_key_env"):
+        sentence = f"{key}: expected the name of an environment variable, such as OPENAI_API_KEY, never the key itself"
+    elif key.endswith("base_url"):
+        sentence = f"{key}: expected an address such as http://localhost:8000/v1, without user, password or query"
     else:
         sentence = f"{key} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
     n_more = len({_key(e["loc"]) for e in others} - {key})  # a value that fits none of several types is listed once for each

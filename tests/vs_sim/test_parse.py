@@ -342,3 +342,25 @@ def test_tags_need_the_same_number_of_replies_and_probabilities() -> None:
         read(flat.replace("<probability>0.4</probability>", ""), format="xml")
     doubtful = TWO_XML.replace("0.75</probability>", "0.75</probability><probability>0.7</probability>")
     assert read(doubtful, format="xml").candidates[0].repairs == ("missing_probability",)
+
+
+def test_dollars_are_not_taken_for_cents() -> None:
+    for amounts in (("$0.50", "$1", 2), (0.5, 1, 2), ("0.50", "1", "50")):
+        raw = json.dumps([{"reply": a, "probability": 0.3} for a in amounts])
+        with pytest.raises(ReplyError, match="some amounts are in dollars, some without a unit"):
+            read(raw, k=3, cents=True)
+    with pytest.raises(ReplyError, match="not_an_amount"):
+        parse_reply('{"reply": 1.0}', format="json", read=read_cents)
+
+
+def test_json_in_prose_is_not_spoken() -> None:
+    for raw in ('Here: {"answer": "hi"}', 'My reply is {"amount": 50} ok'):
+        with pytest.raises(ReplyError, match="damaged markup"):
+            parse_reply(raw, format="json", read=read_text)
+
+
+def test_numbers_that_need_not_sum_to_one_leave_nothing_to_share() -> None:
+    raw = json.dumps([{"reply": "a", "confidence": 0.3}, {"reply": "b", "confidence": None}])
+    found = read(raw, wording="confidence")
+    assert found.probabilities == (1.0, 0.0)
+    assert found.candidates[1].repairs == ("missing_probability",)

@@ -10,9 +10,10 @@ from tests.conftest import DIRECT, VS
 from tests.endpoint import donation_reply, refusal
 from vs_sim.errors import EndpointError, JournalMismatch, ModelUnavailable, RunFolderError
 from vs_sim.plan import plan
-from vs_sim.run import Watcher, run_study
+from vs_sim.records import Call, Usage
+from vs_sim.run import SpeakerVoice, Watcher, run_study
 from vs_sim.show import status
-from vs_sim.store import RunFolder
+from vs_sim.store import RunFolder, Writer
 from vs_sim.study import load_study
 
 OPENAI = {"persuader_model": "openai:fake", "persuadee_models": ["openai:fake"]}
@@ -284,3 +285,47 @@ def test_the_manifest_says_what_was_run(start, study_folder):
     assert "Save the Children" in manifest["prompts"]["persuader"]
     assert manifest["starts"][0]["versions"]["vs-sim"]
     assert set(manifest["reproducible"]) == {"yes", "no"}
+
+
+def test_a_run_whose_manifest_is_gone_is_not_mixed_with_another(study_folder, tmp_path):
+    study = load_study(study_folder.write())
+    folder = RunFolder(tmp_path / "run")
+    asyncio.run(run_study(study, folder))
+    folder.manifest_path.unlink()
+    with pytest.raises(RunFolderError, match=r"holds a run whose manifest\.json is gone; put it back, or give another folder"):
+        asyncio.run(run_study(study, folder))
+
+
+def test_content_that_an_endpoint_refuses_costs_one_conversation_not_the_run(study_folder, endpoint, tmp_path):
+    study_folder.people(["fine", "filtered"])
+    study = load_study(study_folder.write(**OPENAI, run={"base_url": endpoint.url, "max_tries": 1, "concurrency": 1}))
+    refused = refusal(400, "The response was filtered", "content_filter")
+    endpoint.fault = lambda n, body: refused if "filtered" in json.dumps(body["messages"]) else None
+    result = asyncio.run(run_study(study, RunFolder(tmp_path / "run")))
+    assert result.stopped is None
+    assert 0 < result.n_complete < result.n_planned
+    assert set(result.failures) == {"ReplyError:content_filter"}
+
+
+def test_a_seeded_model_is_not_asked_the_same_again_after_it_failed(study_folder, tmp_path):
+    spec = plan(load_study(study_folder.write()))[0]
+    seeds = []
+
+    class Model:
+        name = "scripted:x"
+
+        def digest(self, request):
+            seeds.append(request.seed)
+            return f"{request.seed}"
+
+        async def answer(self, step, request):
+            return Call(step=step, model=self.name, model_returned=None, text="?", finish_reason=None, usage=Usage(), seconds=0.0, tries=1)
+
+    async def start():
+        async with Writer(RunFolder(tmp_path)) as writer:
+            await SpeakerVoice(Model(), writer, spec)("t001.0", [], None, 10)
+            await writer.void(spec.id, "t001")
+
+    for _ in range(3):
+        asyncio.run(start())
+    assert len(set(seeds)) == 3

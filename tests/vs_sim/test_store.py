@@ -221,11 +221,11 @@ asyncio.run(start())
 
 def test_the_manifest_is_read_back_and_replaced_whole(tmp_path):
     async def twice(writer):
-        writer.write_manifest({"study": {"question": "ä?"}})
-        writer.write_manifest({"study": {"question": "second"}})
+        writer.write_manifest({"study": {"question": "ä?"}, "conversations": [], "starts": []})
+        writer.write_manifest({"study": {"question": "second"}, "conversations": [], "starts": []})
 
     write(tmp_path, twice)
-    assert RunFolder(tmp_path).manifest() == {"format": FORMAT, "study": {"question": "second"}}
+    assert RunFolder(tmp_path).manifest() == {"format": FORMAT, "study": {"question": "second"}, "conversations": [], "starts": []}
     assert not list(tmp_path.glob("*.tmp"))
 
 
@@ -235,6 +235,7 @@ def test_the_manifest_is_read_back_and_replaced_whole(tmp_path):
         (None, "is no run folder: it has no manifest.json; a run makes one"),
         ("{", "manifest.json: cannot be read: "),
         ("[]", f"manifest.json: format None, expected {FORMAT}; it was written by another version of vs_sim"),
+        (json.dumps({"format": FORMAT, "study": 3}), "manifest.json: study is missing or damaged"),
         (json.dumps({"format": 99}), f"manifest.json: format 99, expected {FORMAT}"),
     ],
 )

@@ -57,7 +57,9 @@ def refused(path: Path, error: type[Exception] = StudyError, **options: object) 
         ({"min_rounds": 3}, "min_rounds = 3 is more than rounds = 2"),
         ({"outcome": "both"}, "outcome = 'both': "),
         ({"run": {"concurrency": 0}}, "run.concurrency = 0: "),
-        ({"run": {"base_url": "localhost:8000"}}, "run.base_url = 'localhost:8000': "),
+        ({"run": {"base_url": "localhost:8000"}}, "run.base_url: expected an address such as"),
+        ({"run": {"base_url": "http://user:secret@localhost/v1"}}, "run.base_url: expected an address such as"),
+        ({"run": {"api_key_env": "sk-proj-0123456789"}}, "run.api_key_env: expected the name of an environment variable"),
         (
             {"personas": {"persuader": "nobody.toml", "persuadee": "people.toml"}},
             "personas.persuader = 'nobody.toml': there is no such file",
