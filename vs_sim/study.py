@@ -241,7 +241,8 @@ def _persona_path(study: Path, key: str, name: str) -> Path:
 
 def explain(error: ValidationError, path: Path, model: type[BaseModel]) -> str:
     """The first problem of a file as one sentence: file, key, value, what was expected; "(and n more)" behind it."""
-    first, *others = error.errors()
+    # A misspelt key comes first: it explains the missing one.
+    first, *others = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     key = _key(first["loc"])
     kind = first["type"]
     if kind == "extra_forbidden":
