@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.compare import Comparison, Metric
+from analysis.compare import Comparison
+from analysis.metric import Metric
 from vs_sim.records import MAX_CENTS
 
 WIDTH = 100

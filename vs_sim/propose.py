@@ -40,13 +40,13 @@ class Thing:
 _TEXT = {"type": "string"}
 _START = r"[^ .,:;!?\"\\\[\]{}<>\x00-\x1f]"
 _INSIDE = r"[^.!?\"\\\x00-\x1f]"
-_SENTENCE = rf"{_START}{_INSIDE}{{1,180}}([.][0-9]{{2}}{_INSIDE}{{0,50}})?[.!?]"  # one amount such as $1.50 may stand in it
-_FEW_SENTENCES = {"type": "string", "pattern": f"^{_SENTENCE}( {_SENTENCE}){{0,2}}$"}
+_SENTENCE = rf"{_START}{_INSIDE}{{1,120}}([.][0-9]{{2}}{_INSIDE}{{0,40}})?[.!?]"  # one amount such as $1.50 may stand in it
+_FEW_SENTENCES = {"type": "string", "pattern": f"^{_SENTENCE}( {_SENTENCE})?$"}
 _SOME_TEXT = {"type": "string", "pattern": rf"^{_START}[^\"\\\x00-\x1f]{{0,600}}$"}
 _CENTS = {"type": "integer", "enum": list(range(MAX_CENTS + 1))}
 
 MESSAGE = Thing("next message", "next messages", parse.read_text, _TEXT, _FEW_SENTENCES)
-"""The next message of the person in the chat. Small models do not keep to the one to three sentences of the prompt by themselves."""
+"""The next message of the person in the chat. Small models do not keep to the one or two sentences of the prompt by themselves."""
 AMOUNT = Thing("amount in cents", "amounts in cents", parse.read_cents, _CENTS, _CENTS)
 """The amount that is given, in whole cents. Listed value by value, since constrained decoding ignores minimum and maximum."""
 RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _SOME_TEXT)
@@ -102,7 +102,7 @@ def schema(condition: Condition, thing: Thing, *, grid: bool) -> dict[str, Any] 
     Args:
         condition: the arm.
         thing: what is asked for.
-        grid: offer numbers from a list instead of any number, and one to three sentences instead of any text. For small embedded
+        grid: offer numbers from a list instead of any number, and one or two sentences instead of any text. For small embedded
             models, which do not keep to the request by themselves and whose constrained decoding does not enforce minimum and
             maximum; never for others, since it changes what can be verbalized.
     """

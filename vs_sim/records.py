@@ -208,14 +208,20 @@ class Decision(Record):
     """What the persuadee really gives, decided in private after the chat (P4G's B6).
 
     Attributes:
-        cents: whole cents, 0 to 200.
-        distribution: the candidate amounts (texts are whole cents) that it was drawn from.
-        drawn: index of the candidate that was drawn.
+        cents: whole cents; 0 to 200 if simulated, while people could add money of their own.
+        distribution: the candidate amounts (texts are whole cents) that it was drawn from; None for a human.
+        drawn: index of the candidate that was drawn; None for a human.
     """
 
-    cents: int = Field(ge=0, le=MAX_CENTS)
-    distribution: VerbalizedDistribution
-    drawn: int
+    cents: int = Field(ge=0)
+    distribution: VerbalizedDistribution | None = None
+    drawn: int | None = None
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Decision:
+        if self.distribution is not None and self.cents > MAX_CENTS:
+            raise ValueError(f"a simulated persuadee gives {self.cents!r} cents, expected 0 to {MAX_CENTS}")
+        return self
 
 
 class StopReason(StrEnum):

@@ -48,7 +48,7 @@ def test_help_lists_the_verbs(vs_sim):
         (["personas", "show", "none.csv"], "vs-sim: none.csv"),
         (["verbalize", "Hello", "-k", "1", "--model", "scripted:donation"], "vs-sim: verbalize: k = 1 is impossible"),
         (["verbalize", "Hello", "--tau", "2", "--model", "scripted:donation"], "vs-sim: verbalize: tau = 2.0: "),
-        (["model", "fetch"], "vs-sim: vs-sim model fetch needs a name; known are "),
+        (["model", "fetch"], "usage: vs-sim model fetch"),
         (["verbalize", "Hello", "--model", "scripted:nowhere"], "vs-sim: scripted:nowhere: there is no such rules file"),
         (["nonsense"], "usage: vs-sim"),
         ([], "usage: vs-sim"),

@@ -1,0 +1,80 @@
+"""vs-sim compare: donations of a run against those of humans."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vs_sim.commands import Verbs, verb
+
+if TYPE_CHECKING:
+    from analysis.compare import Comparison
+
+
+def add(verbs: Verbs) -> None:
+    """Declare the verb."""
+    compare = verb(verbs, "compare", _compare, "compare a run's donations with the humans', print the table, draw the figure")
+    compare.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    compare.add_argument("--json", action="store_true", help="print JSON")
+    compare.add_argument(
+        "--cleaning", choices=("drop", "cap", "all"), default="drop", help="human amounts above $2: drop (default), cap at $2, or keep"
+    )
+    compare.add_argument("--outcome", choices=("actual", "stated"), help="which donation (default: the study's)")
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    comparisons = _comparisons(arguments.run, arguments.cleaning, arguments.outcome)
+    if arguments.json:
+        print(json.dumps([c.to_dict() for c in comparisons], indent=2))
+    else:
+        _print_and_draw(arguments.run, comparisons)
+    return 0
+
+
+def _comparisons(run: Path, cleaning: Any, outcome: Any) -> list[Comparison]:
+    from analysis.compare import compare
+    from analysis.samples import donations, human_cents
+    from vs_sim.store import RunFolder
+
+    folder = RunFolder(run)
+    manifest = folder.manifest()
+    planned = folder.planned()
+    arms = donations(folder.transcripts(), outcome or manifest["study"]["outcome"], planned)
+    human = human_cents(cleaning)
+    return [compare(arm, human, seed=manifest["study"]["seed"]) for arm in arms]
+
+
+def compare_and_draw(run: Path, cleaning: str, outcome: str | None) -> None:
+    """The table on the terminal, the figure and the tidy table in the run folder."""
+    _print_and_draw(run, _comparisons(run, cleaning, outcome))
+
+
+def _print_and_draw(run: Path, comparisons: list[Comparison]) -> None:
+    from analysis.plots import MAX_ARMS, figure, save
+    from analysis.tables import render, write_csv
+    from vs_sim.errors import RunFolderError
+    from vs_sim.store import RunFolder
+
+    print(render(comparisons))
+    note = ""
+    study = RunFolder(run).manifest()["study"]
+    models, outcome = study["persuadee_models"], study["outcome"]
+    if all(m.startswith(("embedded:", "scripted:")) for m in models):
+        note = "Small or scripted model: shows the machinery, no evidence about the method."
+        print(note)
+    first = comparisons[0]
+    # The study's own outcome with the default rule keeps the plain name; other views stand beside it.
+    name = "comparison" + ("" if first.which == outcome else f"-{first.which}") + ("" if first.cleaning == "drop" else f"-{first.cleaning}")
+    rule = {"drop": "amounts above $2 dropped", "cap": "amounts above $2 set to $2", "all": "all amounts kept"}[first.cleaning]
+    what = f"{first.which.capitalize()} donations against the humans' actual ones; {rule}."
+    drawn: list[Path] = []
+    try:
+        write_csv(comparisons, run / f"{name}.csv")
+        for i in range(0, len(comparisons), MAX_ARMS):
+            page = f"{name}-{i // MAX_ARMS + 1}" if len(comparisons) > MAX_ARMS else name
+            drawn += save(figure(comparisons[i : i + MAX_ARMS], note=f"{what} {note}".strip()), run / page)
+    except OSError as error:
+        raise RunFolderError(f"{error.filename or run}: cannot be written: {error.strerror}; the run itself is complete and kept") from None
+    print(f"table: {run / name}.csv   figure: {', '.join(map(str, drawn))}")

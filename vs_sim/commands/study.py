@@ -1,0 +1,109 @@
+"""vs-sim run and plan: what takes a study file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vs_sim.commands import Verbs, verb
+
+if TYPE_CHECKING:
+    from vs_sim.study import Study
+
+
+def add(verbs: Verbs) -> None:
+    """Declare the verbs."""
+    run = verb(verbs, "run", _run, "run what is missing of a study, compare it with the humans, draw the figure")
+    _study_arguments(run)
+    run.add_argument("--out", type=Path, metavar="RUN", help="run folder (default: runs/NAME OF THE STUDY, here)")
+    run.add_argument("--watch", action="store_true", help="print the dialogues as they unfold, with the candidates and the one drawn")
+    plan = verb(verbs, "plan", _plan, "print conversations, calls, tokens and cost of a study without spending anything")
+    _study_arguments(plan)
+    plan.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _study_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", type=Path, metavar="STUDY", help="a study.toml, or its folder")
+    parser.add_argument("--model", metavar="PROVIDER:MODEL", help="in place of every model of the study")
+    parser.add_argument("--personas", type=Path, metavar="FILE", help="in place of the study's persuadees")
+    parser.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server for openai: models")
+    parser.add_argument("--concurrency", type=int, metavar="N", help="conversations at a time")
+
+
+def _load(arguments: argparse.Namespace) -> Study:
+    from pydantic import ValidationError
+
+    from vs_sim.errors import StudyError
+    from vs_sim.study import RunOptions, load_study
+
+    study = load_study(arguments.study, model=arguments.model, personas=arguments.personas)
+    given = {key: value for key in ("base_url", "concurrency") if (value := getattr(arguments, key)) is not None}
+    try:
+        options = RunOptions.model_validate({**study.run.model_dump(), **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise StudyError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']!r}: {first['msg']}") from None
+    return study.model_copy(update={"run": options})
+
+
+def _out(arguments: argparse.Namespace) -> Path:
+    """The default run folder tells apart what --model and --personas make different studies."""
+    if arguments.out is not None:
+        out: Path = arguments.out
+        return out
+    study: Path = arguments.study.resolve()
+    name = study.name if study.is_dir() else study.parent.name if study.name == "study.toml" else study.stem
+    if arguments.model:
+        name += "-" + arguments.model.partition(":")[2].rstrip("/").rpartition("/")[2].removesuffix(".gguf").replace(":", "-")
+    if arguments.personas:
+        name += f"-{arguments.personas.stem}"
+    return Path("runs") / name
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from vs_sim.commands.compare import compare_and_draw
+    from vs_sim.commands.model import fetch_weights
+    from vs_sim.run import run_study
+    from vs_sim.show import RunDisplay
+    from vs_sim.store import RunFolder
+
+    study = _load(arguments)
+    folder = RunFolder(_out(arguments))
+    fetch_weights(study.models)
+    with RunDisplay(watch=arguments.watch) as display:
+        result = asyncio.run(run_study(study, folder, display))
+    print(f"{result.n_complete} of {result.n_planned} conversations are complete in {folder.path}")
+    compare_and_draw(folder.path, "drop", None)
+    if result.n_complete == result.n_planned:
+        return 0
+    for kind, n in sorted(result.failures.items()):
+        print(f"{n} failed: {kind}", file=sys.stderr)
+    if result.stopped:
+        print(f"stopped: {result.stopped}", file=sys.stderr)
+    print("vs-sim: conversations are missing; give the same command again to run them", file=sys.stderr)
+    return 3 if result.stopped else 1
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from vs_sim.plan import estimate, plan
+
+    study = _load(arguments)
+    found = estimate(study)
+    if arguments.json:
+        print(json.dumps({**vars(found), "conversations": [s.model_dump(mode="json") for s in plan(study)]}, indent=2))
+        return 0
+    arms = f"{len(study.conditions)} conditions x {len(study.persuadee_models)} persuadee models x {len(study.persuadees)} persuadees"
+    print(f"{found.n_conversations} conversations = {arms} x {study.replicates} replicates; at most {study.rounds} rounds each")
+    for model, n in found.n_calls.items():
+        print(f"{model}: {n:,} calls, about {found.input_tokens[model]:,} tokens in and {found.output_tokens[model]:,} out")
+    if found.dollars is None:
+        without = ", ".join(m for m in study.models if m not in study.run.prices)
+        print(f'cost: unknown; no price for {without} (give [run.prices."MODEL"] input = ..., output = ... in dollars per million tokens)')
+    else:
+        print(f"cost: about ${found.dollars:,.2f}")
+    return 0
