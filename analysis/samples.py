@@ -104,6 +104,7 @@ class Arm:
         which: ``"actual"`` (decided in private after the chat) or ``"stated"`` (said in the chat).
         cents: the donations observed, whole cents, in the order of the plan.
         personas: id of the persuadee's persona, per observation.
+        seeds: seed of the conversation, per observation; conditions and models share it for the same pair of personas and replicate.
         human_cents: what the matched human gave, whole cents and uncleaned, per observation; None where there is no match.
         n_planned: number of conversations planned.
         missing: why conversations have no donation -> how many: kinds of `vs_sim.records.Failure`, ``"not run"``,
@@ -116,6 +117,7 @@ class Arm:
     which: Which
     cents: Cents
     personas: tuple[str, ...]
+    seeds: tuple[int, ...]
     human_cents: tuple[int | None, ...]
     n_planned: int
     missing: dict[str, int]
@@ -171,6 +173,7 @@ def donations(transcripts: Iterable[Transcript], which: Which, planned: Sequence
                 which=which,
                 cents=np.array([cents for _, cents in observed], dtype=np.int64),
                 personas=tuple(spec.persuadee for spec, _ in observed),
+                seeds=tuple(spec.seed for spec, _ in observed),
                 human_cents=tuple(spec.human_cents for spec, _ in observed),
                 n_planned=len(specs),
                 missing=dict(missing),

@@ -18,6 +18,7 @@ def make_arm() -> MakeArm:
         personas: Sequence[str] | None = None,
         human_cents: Sequence[int | None] | None = None,
         missing: dict[str, int] | None = None,
+        seeds: Sequence[int] | None = None,
     ) -> Arm:
         missing = missing or {}
         return Arm(
@@ -27,6 +28,7 @@ def make_arm() -> MakeArm:
             which="actual",
             cents=np.array(cents, dtype=np.int64),
             personas=tuple(personas or [f"p{i}" for i in range(len(cents))]),
+            seeds=tuple(seeds or range(len(cents))),
             human_cents=tuple(human_cents or [None] * len(cents)),
             n_planned=len(cents) + sum(missing.values()),
             missing=missing,
