@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.measure import WIDTH, Measured, Quantity, measure, number, render, tidy, write_csv
+
+LENGTH = Quantity("words_per_turn", "Words per turn", "words")
+SHARE = Quantity("distinct_1", "Distinct-1", "share")
+
+
+def _of(values: list[float | None], human: list[float | None] | None = None, label: str = "direct", **kwargs: object) -> Measured:
+    personas = [f"p{i}" for i in range(len(values))]
+    return measure(LENGTH, label, "scripted:model", values, personas, human or [], seed=1, n_resamples=400, **kwargs)  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_computed_is_counted_and_never_taken_for_zero() -> None:
+    m = _of([4.0, None, 8.0])
+    assert (m.value, m.n, m.n_missing, m.n_personas) == (6.0, 2, 1, 2)
+
+
+def test_nothing_computed_is_none_everywhere() -> None:
+    m = _of([None, None], human=[1.0, 2.0])
+    assert (m.value, m.low, m.high, m.n, m.n_missing) == (None, None, None, 0, 2)
+    assert m.human == 1.5 and m.human_low is None and m.side is None
+    assert _of([1.0, 2.0]).human is None
+
+
+def test_interval_and_band_hold_their_means() -> None:
+    rng = np.random.default_rng(0)
+    m = _of(rng.normal(10, 2, 50).tolist(), human=rng.normal(10, 2, 300).tolist())
+    assert m.low is not None and m.high is not None and m.value is not None and m.low < m.value < m.high
+    assert m.human_low is not None and m.human is not None and m.human_high is not None and m.human_low < m.human < m.human_high
+    assert m.high - m.low == pytest.approx(2 * 1.96 * 2 / 50**0.5, rel=0.25)
+    assert m.human_high - m.human_low == pytest.approx(2 * 1.96 * 2 / 50**0.5, rel=0.25)
+
+
+def test_replicates_of_a_persona_narrow_neither_interval_nor_band() -> None:
+    rng = np.random.default_rng(0)
+    values, human = rng.normal(10, 2, 20).tolist(), rng.normal(10, 2, 300).tolist()
+    once = _of(values, human)
+    personas = [f"p{i % 20}" for i in range(100)]
+    five = measure(LENGTH, "direct", "m", values * 5, personas, human, seed=1, n_resamples=400)
+    assert five.n == 100 and five.n_personas == 20
+    assert (five.low, five.high) == pytest.approx((once.low, once.high), rel=1e-9)
+    assert (five.human_low, five.human_high) == (once.human_low, once.human_high)
+
+
+def test_side_of_the_humans() -> None:
+    human = np.random.default_rng(0).normal(10, 2, 300).tolist()
+    assert _of([20.0, 21.0, 22.0], human).side == "above"
+    assert _of([1.0, 2.0, 1.0], human).side == "below"
+    assert _of(human[:40], human).side == "within"
+
+
+def test_the_same_seed_gives_the_same_record() -> None:
+    assert _of([1.0, 5.0, 2.0], human=[1.0, 2.0, 9.0]) == _of([1.0, 5.0, 2.0], human=[1.0, 2.0, 9.0])
+
+
+def test_wrong_input_is_named() -> None:
+    with pytest.raises(ValueError, match="words_per_turn: 2 values for 1 personas, expected one persona for each value"):
+        measure(LENGTH, "direct", "m", [1.0, 2.0], ["p"], [], seed=0)
+    with pytest.raises(ValueError, match="words_per_turn: a value is nan, expected a number, or None if it cannot be computed"):
+        _of([float("nan")])
+    with pytest.raises(ValueError, match="nothing measured to show"):
+        render([], "Language")
+
+
+def test_table_fits_the_terminal_and_marks_what_leaves_the_band() -> None:
+    human = np.random.default_rng(0).normal(10, 2, 300).tolist()
+    labels = ["direct", "vs_human_probability (provider:a-model-with-a-very-long-name-2026-01-01)", "sequence", "vs_cot", "vs_multi"]
+    every = [_of([1234.5, 1245.6, 1300.1], human, label) for label in labels]
+    text = render(every, "Language of the persuadee", ["A note that is long enough to be wrapped. " * 5])
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert text.count("1260+[1238, 1300]") == 5
+    for label in labels:
+        assert label.split()[0].split("_")[0] in text
+    assert "[" not in render([_of([1.0])], "Language").splitlines()[3]
+
+
+def test_columns_never_run_into_each_other() -> None:
+    m = _of([-0.1234, -0.9, 22345.6])
+    row = next(line for line in render([m.model_copy(update={"label": x}) for x in "abcd"], "L").splitlines() if line.startswith("Words"))
+    assert "]" not in row.replace("] ", "").rstrip("]")
+
+
+def test_missing_is_said_below_the_table() -> None:
+    text = " ".join(render([_of([1.0, None])], "Language").split())
+    assert "are in no mean (Words per turn, direct: 1 of 2)" in text
+    assert "are in no mean" not in render([_of([1.0])], "Language")
+
+
+def test_numbers_have_three_digits() -> None:
+    assert [number("share", x) for x in (0.0, 0.1234, -0.5, 1.0)] == [".000", ".123", "-.500", "1.00"]
+    assert [number("words", x) for x in (0.5, 9.999, 42.25, 1234.5)] == ["0.50", "10.0", "42.2", "1234"]
+
+
+def test_csv_has_a_row_per_number_and_empty_fields(tmp_path: Path) -> None:
+    measured = [_of([1.0, 2.0], human=[1.0, 3.0]), _of([None])]
+    assert list(tidy(measured)["side"])[1] is None or pd.isna(list(tidy(measured)["side"])[1])
+    write_csv(measured, tmp_path / "m.csv")
+    lines = (tmp_path / "m.csv").read_text().splitlines()
+    assert lines[0] == "name,title,unit,label,model,value,low,high,n,n_missing,n_personas,human,human_low,human_high,n_human,side"
+    assert lines[2] == "words_per_turn,Words per turn,words,direct,scripted:model,,,,0,1,0,,,,0,"
