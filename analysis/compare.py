@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,19 @@ from analysis.distance import (
     DEFAULT_EDGES,
     Floats,
     bin_shares_of,
+    cramer_von_mises_of,
     ks_of,
     l1_bins_of,
     l1_per_dialogue,
     mean_of,
+    mean_positive_of,
     median_of,
     share_zero_of,
     shares,
     tabulate,
     wasserstein_of,
 )
-from analysis.metric import Metric
+from analysis.metric import Equivalence, Metric
 from analysis.samples import Arm, Cents, Cleaning, HumanSample, Which
 from analysis.uncertainty import (
     Distance,
@@ -30,10 +32,13 @@ from analysis.uncertainty import (
     bootstrap_clusters,
     bootstrap_ratio,
     bootstrap_table,
+    difference_of_intervals,
+    distance_interval,
     matched_floor,
     noise_floor,
     percentile_interval,
-    permutation_p,
+    permutation_ps,
+    share_interval,
 )
 from vs_sim.records import MAX_CENTS, Record
 
@@ -42,10 +47,12 @@ Summary = Callable[[Cents, Any], Floats]
 SUMMARIES: dict[str, tuple[str, Summary]] = {
     "share_zero": ("share", share_zero_of),
     "mean": ("cents", mean_of),
+    "mean_positive": ("cents", mean_positive_of),
     "median": ("cents", median_of),
 }
 DISTANCES: dict[str, tuple[str, Distance]] = {
     "ks": ("share", ks_of),
+    "cramer_von_mises": ("share", cramer_von_mises_of),
     "l1_bins": ("share", l1_bins_of),
     "wasserstein": ("cents", wasserstein_of),
 }
@@ -63,10 +70,10 @@ class Comparison(Record):
         n_cleaned: simulated donations above 200 cents that the cleaning dropped or capped.
         n_personas: number of different personas behind them.
         n_matched: number of them with a matched human donation.
-        n_human, n_human_dropped, n_human_capped, human_source: as in `analysis.samples.HumanSample`.
+        n_human, n_human_dropped, n_human_capped, human_source, human_which: as in `analysis.samples.HumanSample`.
         human_median: the median human donation, rounded down to whole cents.
         metrics: the numbers.
-        ks_p: permutation p of the KS distance; None where a persona has more than one conversation (they are not independent).
+        equivalences: for each margin that was declared, whether the two are alike within it.
         support: amounts that occur on either side, whole cents, rising.
         ecdf: share of the simulated donations at or below each amount; None if n is 0.
         human_ecdf: the same of the humans.
@@ -92,9 +99,10 @@ class Comparison(Record):
     n_human_dropped: int
     n_human_capped: int
     human_source: str
+    human_which: Which
     human_median: int
     metrics: tuple[Metric, ...]
-    ks_p: float | None
+    equivalences: tuple[Equivalence, ...]
     support: tuple[int, ...]
     ecdf: tuple[float, ...] | None
     human_ecdf: tuple[float, ...]
@@ -120,32 +128,30 @@ class Comparison(Record):
         return self.model_dump(mode="json")
 
 
-def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000) -> Comparison:
+def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, float] | None = None, n_resamples: int = 2000) -> Comparison:
     """Compares the donations of one condition with those of humans.
 
     The distributions are compared with all of `human`; `l1_per_dialogue` with the matched humans only. The cleaning rule of
-    `human` holds for all of them. The noise floor is that of this very comparison: as many humans as there are simulated
-    donations, against as many as there are in `human`.
+    `human` holds for all of them. The noise floor is that of this very comparison: as many humans as there are personas, against as
+    many as there are in `human`.
 
-    The intervals of distances resample personas and humans. They cover well where a distance exceeds its noise floor; close to
-    the floor they lie too high, because a distance cannot fall below 0 and resampling adds noise: read the floor and the p there.
+    Intervals resample personas with all their conversations, and humans. Those of distances are corrected for what resampling adds
+    and reach down to 0 where equality is not rejected.
 
     Args:
         arm: simulated donations; may be empty.
         human: human donations, at least one.
         seed: of all resampling, 0 or more; the same seed gives the same comparison.
+        margins: metric -> margin within which it counts as equivalent, above 0, in shares (``share_zero``, ``ks``,
+            ``cramer_von_mises``, ``l1_bins``) or cents (``mean``, ``mean_positive``, ``median``, ``wasserstein``).
         n_resamples: number of bootstrap samples, permutations and floor pairs, at least 1.
 
     Raises:
-        ValueError: if `human` is empty, the seed negative or `n_resamples` below 1.
+        ValueError: if `human` is empty, the seed negative, `n_resamples` below 1, or a margin not above 0 or of an unknown metric.
     """
-    if human.n == 0:
-        raise ValueError(f"the human sample ({human.source}) has no donations, expected at least one")
-    if seed < 0:
-        raise ValueError(f"seed is {seed!r}, expected 0 or more")
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples is {n_resamples!r}, expected at least 1")
-    simulated, kept = _clean(arm.cents, human.cleaning)
+    margins = margins or {}
+    _check(human, seed, margins, n_resamples)
+    simulated, kept = clean(arm.cents, human.cleaning)
     personas = [persona for persona, keep in zip(arm.personas, kept, strict=True) if keep]
     support = np.union1d(simulated, human.cents)
     counts, human_counts = tabulate(simulated, support), tabulate(human.cents, support)
@@ -155,35 +161,68 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000)
     rng_arm, rng_human, rng_p, rng_floor, rng_matched = np.random.default_rng(seed).spawn(5)
     human_draws = bootstrap_table(human_counts, rng=rng_human, n_resamples=n_resamples)
     draws = bootstrap_clusters(simulated, personas, support, rng=rng_arm, n_resamples=n_resamples) if n else None
+    ps: Mapping[str, float] = {}
+    if n_personas > 1:
+        distances = {name: distance for name, (_, distance) in DISTANCES.items()}
+        ps = permutation_ps(simulated, human.cents, distances, rng=rng_p, n_resamples=n_resamples, clusters=personas)
     floor_seed = int(rng_floor.integers(2**32))
 
-    metrics = []
+    metrics: list[Metric] = []
+    equivalences: list[Equivalence] = []
     for name, (unit, summary) in SUMMARIES.items():
-        low, high = _ends(None if draws is None else percentile_interval(summary(support, draws)))
-        human_low, human_high = _ends(percentile_interval(summary(support, human_draws)))
+        value, of_humans = _known(summary(support, counts)) if n else None, _known(summary(support, human_counts))
+        human_resampled = summary(support, human_draws)
+        interval, human_interval = None, percentile_interval(human_resampled)
+        differences: dict[float, Interval | None] = dict.fromkeys((0.95, 0.90))
+        if draws is not None and value is not None:
+            resampled = summary(support, draws)
+            interval = percentile_interval(resampled)
+            differences = {level: percentile_interval(resampled - human_resampled, level) for level in differences}
+            if name == "share_zero" and value in (0.0, 1.0):  # resampling cannot vary it
+                interval = share_interval(n_personas if value else 0, n_personas)
+                for level in differences:
+                    own, theirs = share_interval(n_personas if value else 0, n_personas, level), percentile_interval(human_resampled, level)
+                    differences[level] = difference_of_intervals(value, own, of_humans, theirs)
+            elif interval is None:  # one amount alone: the humans' spread does not stand for its own
+                differences = dict.fromkeys(differences)
+        low, high = _ends(interval)
+        human_low, human_high = _ends(human_interval)
+        difference_low, difference_high = _ends(differences[0.95])
         metrics.append(
             Metric(
                 name=name,
                 unit=unit,
-                value=float(summary(support, counts)) if n else None,
+                value=value,
                 low=low,
                 high=high,
-                human=float(summary(support, human_counts)),
+                human=of_humans,
                 human_low=human_low,
                 human_high=human_high,
+                difference=None if value is None or of_humans is None else value - of_humans,
+                difference_low=difference_low,
+                difference_high=difference_high,
             )
         )
+        if name in margins:
+            equivalences.append(_equivalence(name, unit, margins[name], differences[0.90]))
     for name, (unit, distance) in DISTANCES.items():
-        low, high = _ends(None if draws is None else percentile_interval(distance(support, draws, human_draws)))
+        value = float(distance(support, counts, human_counts)) if n else None
+        interval = bound = None
+        if draws is not None and value is not None:
+            resampled = distance(support, draws, human_draws)
+            interval = distance_interval(resampled, value, ps.get(name))
+            bound = distance_interval(resampled, value, None, 0.90)
+        low, high = _ends(interval)
         floor_rng = np.random.default_rng(floor_seed)  # the same human pairs for every distance
         floor = noise_floor(human.cents, distance, n_personas, human.n, rng=floor_rng, n_resamples=n_resamples) if n else None
         metrics.append(
             Metric(
                 name=name,
                 unit=unit,
-                value=float(distance(support, counts, human_counts)) if n else None,
+                value=value,
                 low=low,
                 high=high,
+                p=ps.get(name),
                 floor_mean=floor.mean if floor else None,
                 floor_q95=floor.q95 if floor else None,
                 baseline_zero=_constant(distance, 0, human.cents),
@@ -191,10 +230,11 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000)
                 baseline_shuffled=float(distance(support, human_counts, human_counts)),
             )
         )
+        if name in margins:
+            equivalences.append(_equivalence(name, unit, margins[name], None if bound is None else Interval(0.0, bound.high)))
     matched, n_matched = _matched(arm, human.cleaning, rng_matched, n_resamples)
     metrics.append(matched)
 
-    independent = n > 0 and len(set(personas)) == n
     return Comparison(
         arm=arm.label,
         condition=arm.condition,
@@ -212,9 +252,10 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000)
         n_human_dropped=human.n_dropped,
         n_human_capped=human.n_capped,
         human_source=human.source,
+        human_which=human.which,
         human_median=median,
         metrics=tuple(metrics),
-        ks_p=permutation_p(simulated, human.cents, rng=rng_p, n_resamples=n_resamples) if independent else None,
+        equivalences=tuple(equivalences),
         support=tuple(support.tolist()),
         ecdf=tuple(np.cumsum(shares(counts)).tolist()) if n else None,
         human_ecdf=tuple(np.cumsum(shares(human_counts)).tolist()),
@@ -224,6 +265,30 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000)
         seed=seed,
         n_resamples=n_resamples,
     )
+
+
+def _check(human: HumanSample, seed: int, margins: Mapping[str, float], n_resamples: int) -> None:
+    if human.n == 0:
+        raise ValueError(f"the human sample ({human.source}) has no donations, expected at least one")
+    if seed < 0:
+        raise ValueError(f"seed is {seed!r}, expected 0 or more")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples is {n_resamples!r}, expected at least 1")
+    for name, margin in margins.items():
+        if name not in SUMMARIES and name not in DISTANCES:
+            raise ValueError(f"margin of {name!r}: there is no such metric, expected one of {', '.join([*SUMMARIES, *DISTANCES])}")
+        if not margin > 0:
+            raise ValueError(f"margin of {name!r} is {margin!r}, expected a number above 0")
+
+
+def _equivalence(name: str, unit: str, margin: float, interval: Interval | None) -> Equivalence:
+    low, high = _ends(interval)
+    shown = None if low is None or high is None else -margin < low and high < margin
+    return Equivalence(metric=name, unit=unit, margin=margin, low=low, high=high, shown=shown)
+
+
+def _known(value: Floats) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _matched(arm: Arm, cleaning: Cleaning, rng: np.random.Generator, n_resamples: int) -> tuple[Metric, int]:
@@ -268,7 +333,7 @@ def shuffled_l1(human: Cents) -> float:
     return float(2 * (below * (1 - below) * np.diff(support)).sum() / 100)
 
 
-def _clean(cents: Cents, cleaning: Cleaning) -> tuple[Cents, Sequence[bool]]:
+def clean(cents: Cents, cleaning: Cleaning) -> tuple[Cents, Sequence[bool]]:
     """Simulated donations after the rule, and which of the original ones are left."""
     if cleaning == "cap":
         return np.minimum(cents, MAX_CENTS), [True] * len(cents)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from vs_sim.records import MAX_CENTS, ConversationSpec, Transcript
+
+if TYPE_CHECKING:
+    from vs_sim.second_reader import Reading
 
 Cents = npt.NDArray[np.int64]
 Cleaning = Literal["drop", "cap", "all"]
@@ -33,6 +36,7 @@ class HumanSample:
         n_dropped: number of amounts above 200 cents that were left out; 0 unless the rule is ``"drop"``.
         n_capped: number of amounts above 200 cents that were set to 200; 0 unless the rule is ``"cap"``.
         source: whose donations these are.
+        which: the donation decided in private (``"actual"``) or said in the chat (``"stated"``).
     """
 
     cents: Cents
@@ -40,6 +44,7 @@ class HumanSample:
     n_dropped: int
     n_capped: int
     source: str
+    which: Which = "actual"
 
     @property
     def n(self) -> int:
@@ -108,7 +113,8 @@ class Arm:
         human_cents: what the matched human gave, whole cents and uncleaned, per observation; None where there is no match.
         n_planned: number of conversations planned.
         missing: why conversations have no donation -> how many: kinds of `vs_sim.records.Failure`, ``"not run"``,
-            ``"undetermined"``.
+            ``"undetermined"``, ``"second reader: "`` with the kind of failure of a reading.
+        n_second: how many of the donations a second reader read where the rules left the dialogue open; the rules read the others.
     """
 
     label: str
@@ -121,6 +127,7 @@ class Arm:
     human_cents: tuple[int | None, ...]
     n_planned: int
     missing: dict[str, int]
+    n_second: int = 0
 
     @property
     def n_missing(self) -> int:
@@ -128,7 +135,12 @@ class Arm:
         return sum(self.missing.values())
 
 
-def donations(transcripts: Iterable[Transcript], which: Which, planned: Sequence[ConversationSpec]) -> list[Arm]:
+def donations(
+    transcripts: Iterable[Transcript],
+    which: Which,
+    planned: Sequence[ConversationSpec],
+    readings: Mapping[str, Reading] | None = None,
+) -> list[Arm]:
     """Donations per condition and persuadee model, in the order in which the plan names them first.
 
     A conversation that failed, was not run, or whose stated donation cannot be told is missing; it is never a donation of 0.
@@ -137,6 +149,7 @@ def donations(transcripts: Iterable[Transcript], which: Which, planned: Sequence
         transcripts: what was run; where a conversation was tried more than once, its complete transcript counts.
         which: ``"actual"`` reads the private decision (P4G's B6), ``"stated"`` what was said in the chat (P4G's B5).
         planned: every conversation of the plan, run or not.
+        readings: conversation id -> what a second reader read (`vs_sim.second_reader`); for stated donations that the rules leave open.
 
     Raises:
         ValueError: if `which` is unknown or a transcript is not of this plan.
@@ -159,8 +172,12 @@ def donations(transcripts: Iterable[Transcript], which: Which, planned: Sequence
     for (condition, model), specs in groups.items():
         observed: list[tuple[ConversationSpec, int]] = []
         missing: Counter[str] = Counter()
+        n_second = 0
         for spec in specs:
             donation = _donation(done.get(spec.id), which)
+            if which == "stated" and donation == UNDETERMINED and readings and spec.id in readings:
+                donation = _second_donation(readings[spec.id])
+                n_second += isinstance(donation, int)
             if isinstance(donation, str):
                 missing[donation] += 1
             else:
@@ -177,6 +194,7 @@ def donations(transcripts: Iterable[Transcript], which: Which, planned: Sequence
                 human_cents=tuple(spec.human_cents for spec, _ in observed),
                 n_planned=len(specs),
                 missing=dict(missing),
+                n_second=n_second,
             )
         )
     return arms
@@ -193,4 +211,12 @@ def _donation(transcript: Transcript | None, which: Which) -> int | str:
     from vs_sim.outcome import read_outcome  # only the stated donation has to be read from the words
 
     cents = read_outcome(transcript).stated_cents
+    return UNDETERMINED if cents is None else cents
+
+
+def _second_donation(reading: Reading) -> int | str:
+    """Whole cents as a second reader read them, or the reason why there is no donation."""
+    if reading.stated is None:
+        return f"second reader: {reading.failure.kind if reading.failure else UNDETERMINED}"
+    cents = 0 if reading.stated.status == "refused" else reading.stated.cents
     return UNDETERMINED if cents is None else cents

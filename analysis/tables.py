@@ -9,7 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.compare import Comparison
+from analysis.grid import Grid
 from analysis.metric import Metric
+from analysis.pairs import Difference
 from vs_sim.records import MAX_CENTS
 
 WIDTH = 100
@@ -25,20 +27,19 @@ HUMANS = "humans"
 WHICH = {"actual": "Actual donations, decided in private after the chat", "stated": "Stated donations, said in the chat"}
 
 
-def tidy(comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """One row per condition and metric, the humans' own summaries first; what cannot be computed is NaN.
-
-    Args:
-        comparisons: of one study, all against the same humans.
+def tidy(grid: Grid) -> pd.DataFrame:
+    """One row per condition and metric, the humans' own summaries first, then the differences of pairs; what cannot be computed is NaN.
 
     Returns:
-        Columns arm, metric, unit, value, low, high, p, floor_mean, floor_q95, baseline_zero, baseline_median, baseline_shuffled, n,
-        n_missing, n_personas, n_matched, n_human, cleaning, which. p belongs to the metric ``ks``.
+        Columns arm, versus (humans, or the first condition that a paired difference is taken from), metric, unit, value, low, high, p,
+        p_holm, p_bh (adjusted over the conditions), difference, difference_low, difference_high, floor_mean, floor_q95,
+        baseline_zero, baseline_median, baseline_shuffled, margin, equivalent, n, n_missing, n_personas, n_matched, n_human,
+        cleaning, which.
 
     Raises:
         ValueError: if there is no comparison or they have different humans or donations.
     """
-    first = _checked(comparisons)
+    first = _checked(grid.comparisons)
     rows: list[dict[str, object]] = [
         {
             "arm": HUMANS,
@@ -50,75 +51,177 @@ def tidy(comparisons: Sequence[Comparison]) -> pd.DataFrame:
             "n": first.n_human,
             "n_human": first.n_human,
             "cleaning": first.cleaning,
-            "which": "actual",
+            "which": first.human_which,
         }
         for metric in first.metrics
         if metric.human is not None
     ]
-    for comparison in comparisons:
-        for metric in comparison.metrics:
+    tests = {test.metric: test for test in grid.tests}
+    for i, c in enumerate(grid.comparisons):
+        equivalences = {e.metric: e for e in c.equivalences}
+        facts = {
+            "n": c.n,
+            **{key: getattr(c, key) for key in ("n_missing", "n_personas", "n_matched", "n_human", "cleaning", "which")},
+        }
+        for metric in c.metrics:
+            test, equivalence = tests.get(metric.name), equivalences.get(metric.name)
             rows.append(
                 {
-                    "arm": comparison.arm,
+                    "arm": c.arm,
+                    "versus": HUMANS,
                     **metric.model_dump(exclude={"name", "human", "human_low", "human_high"}),
                     "metric": metric.name,
-                    "p": comparison.ks_p if metric.name == "ks" else None,
-                    "n": comparison.n,
-                    "n_missing": comparison.n_missing,
-                    "n_personas": comparison.n_personas,
-                    "n_matched": comparison.n_matched,
-                    "n_human": comparison.n_human,
-                    "cleaning": comparison.cleaning,
-                    "which": comparison.which,
+                    "p_holm": test.holm[i] if test else None,
+                    "p_bh": test.bh[i] if test else None,
+                    "margin": equivalence.margin if equivalence else None,
+                    "equivalent": equivalence.shown if equivalence else None,
+                    **facts,
                 }
             )
-    columns = ["arm", "metric", "unit", "value", "low", "high", "p", "floor_mean", "floor_q95"]
-    columns += ["baseline_zero", "baseline_median", "baseline_shuffled", "n", "n_missing", "n_personas", "n_matched", "n_human"]
-    frame = pd.DataFrame(rows, columns=[*columns, "cleaning", "which"])
-    numbers = ["value", "low", "high", "p", "floor_mean", "floor_q95", "baseline_zero", "baseline_median", "baseline_shuffled"]
+    pair_tests = {test.metric: test for test in grid.pair_tests}
+    for i, pair in enumerate(grid.pairs):
+        for d in pair.differences:
+            rows.append(
+                {
+                    "arm": pair.second,
+                    "versus": pair.first,
+                    "metric": d.metric,
+                    "unit": d.unit,
+                    "difference": d.value,
+                    "difference_low": d.low,
+                    "difference_high": d.high,
+                    "p": d.p,
+                    "p_holm": pair_tests[d.metric].holm[i],
+                    "p_bh": pair_tests[d.metric].bh[i],
+                    "n": pair.n_pairs,
+                    "n_personas": pair.n_personas,
+                    "n_human": first.n_human,
+                    "cleaning": pair.cleaning,
+                    "which": pair.which,
+                }
+            )
+    numbers = ["value", "low", "high", "p", "p_holm", "p_bh", "difference", "difference_low", "difference_high", "floor_mean", "floor_q95"]
+    numbers += ["baseline_zero", "baseline_median", "baseline_shuffled", "margin"]
     counts = ["n", "n_missing", "n_personas", "n_matched", "n_human"]
-    return frame.astype({**dict.fromkeys(numbers, "float64"), **dict.fromkeys(counts, "Int64")})
+    frame = pd.DataFrame(rows, columns=["arm", "versus", "metric", "unit", *numbers, "equivalent", *counts, "cleaning", "which"])
+    types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(counts, "Int64"), "equivalent": "boolean"}
+    return frame.astype(types)
 
 
-def write_csv(comparisons: Sequence[Comparison], path: Path) -> None:
+def write_csv(grid: Grid, path: Path) -> None:
     """Writes the tidy table; an empty field is what cannot be computed."""
-    tidy(comparisons).to_csv(path, index=False, lineterminator="\n")
+    tidy(grid).to_csv(path, index=False, lineterminator="\n")
 
 
-def render(comparisons: Sequence[Comparison]) -> str:
-    """The table for a terminal: at most 100 columns, dollars, 95 % intervals in brackets.
+def render(grid: Grid) -> str:
+    """The tables for a terminal: at most 100 columns, dollars, 95 % intervals in brackets.
 
     Args:
-        comparisons: of one study, all against the same humans.
+        grid: the comparisons of one study, at least one.
 
     Raises:
         ValueError: if there is no comparison or they have different humans or donations.
     """
-    first = _checked(comparisons)
+    first = _checked(grid.comparisons)
     lines = [f"{WHICH[first.which]}, in dollars, with 95 % intervals", ""]
-    lines.append(_line("", "n", "share of $0", "mean", "median"))
-    summaries = ("share_zero", "mean", "median")
+    lines.append(_line("", "n", "share of $0", "mean", "mean of those > 0", "median"))
+    summaries = ("share_zero", "mean", "mean_positive", "median")
     human = [first.metric(name) for name in summaries]
     lines += _row(HUMANS, str(first.n_human), *(_cell(m, m.human, m.human_low, m.human_high) for m in human))
-    for c in comparisons:
+    for c in grid.comparisons:
         lines += _row(c.arm, str(c.n), *(_own(c.metric(name)) for name in summaries))
 
     lines += ["", "Distance from the humans (floor: humans against humans at that n, mean and 95 % quantile)", ""]
     distances = ("ks", "l1_bins", "wasserstein", "l1_per_dialogue")
-    lines.append(_line("", "p", "KS", "L1 of bins", "Wasserstein", "L1 per dialogue"))
-    for c in comparisons:
+    lines.append(_line("", "", "KS", "L1 of bins", "Wasserstein", "L1 per dialogue"))
+    for c in grid.comparisons:
         metrics = [c.metric(name) for name in distances]
-        lines += _row(c.arm, _p(c.ks_p), *(_own(m) for m in metrics))
+        lines += _row(c.arm, "", *(_own(m) for m in metrics))
         lines += _row("  floor", "", *(_floor(m) for m in metrics))
     for label, field in (
         ("all give $0", "baseline_zero"),
         (f"all give ${first.human_median / 100:.2f}", "baseline_median"),
         ("shuffled", "baseline_shuffled"),
     ):
-        lines += _baseline(comparisons, distances, label, field)
-
-    lines += ["", *_notes(comparisons)]
+        lines += _baseline(grid.comparisons, distances, label, field)
+    lines += ["", *_tests(grid)]
+    if grid.pairs:
+        lines += ["", *_pairs(grid)]
+    lines += ["", *_equivalences(grid.comparisons), *_notes(grid.comparisons)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _tests(grid: Grid) -> list[str]:
+    """The p of two distances and their adjustment over the conditions."""
+    tests = {test.metric: test for test in grid.tests}
+    n = sum(p is not None for p in tests["ks"].p)
+    over = f"; Holm and Benjamini-Hochberg over {n} conditions" if n > 1 else ""
+    lines = [f"Permutation p against the humans{over}", ""]
+    head = ("KS: p", "Holm", "BH", "CvM", "CvM: p", "Holm", "BH")
+    lines.append(f"{'':<{LABEL}}" + "".join(f"{cell:>12}" for cell in head))
+    for i, c in enumerate(grid.comparisons):
+        ks, cvm = tests["ks"], tests["cramer_von_mises"]
+        cells = [_p(ks.p[i]), _p(ks.holm[i]), _p(ks.bh[i]), _number(c.metric("cramer_von_mises"), c.metric("cramer_von_mises").value)]
+        cells += [_p(cvm.p[i]), _p(cvm.holm[i]), _p(cvm.bh[i])]
+        own = [f"{c.arm:<{LABEL}}"] if len(c.arm) < LABEL else [*textwrap.wrap(c.arm, WIDTH), " " * LABEL]
+        lines += [*own[:-1], own[-1] + "".join(f"{cell:>12}" for cell in cells)]
+    return lines
+
+
+def _pairs(grid: Grid) -> list[str]:
+    """Differences between conditions on shared personas and seeds, with p and its adjustment below."""
+    tests = {test.metric: test for test in grid.pair_tests}
+    names = ("share_zero", "mean", "ks", "l1_per_dialogue" if "l1_per_dialogue" in tests else "wasserstein")
+    last = "L1 per dialogue" if names[-1] == "l1_per_dialogue" else "Wasserstein"
+    lines = ["Paired differences: same personas, same seeds (a distance below 0 is nearer to the humans)", ""]
+    lines.append(_wide("", "share of $0", "mean", "KS", last))
+    for i, pair in enumerate(grid.pairs):
+        found = {d.metric: d for d in pair.differences}
+        lines += textwrap.wrap(f"{pair.second} minus {pair.first}, {pair.n_pairs} pairs", WIDTH)
+        lines.append(_wide("", *(_signed(found.get(name)) for name in names)))
+        ps = [(tests[name].p[i], tests[name].holm[i]) if name in tests else (None, None) for name in names]
+        adjust = len(grid.pairs) > 1
+        lines.append(_wide("  p", *(_p(p) + (f" (Holm {_p(holm)})" if adjust and p is not None else "") for p, holm in ps)))
+    return lines
+
+
+def _wide(label: str, *cells: str) -> str:
+    """A line with room for signs."""
+    return f"{label:<{LABEL - 2}}" + "".join(f"{cell:>22}" for cell in cells)
+
+
+def _signed(d: Difference | None) -> str:
+    if d is None or d.value is None:
+        return "-"
+
+    def text(value: float) -> str:
+        if d.unit == "share":
+            return f"{value:+.3f}".replace("0.", ".", 1)
+        return f"{value / 100 if d.unit == 'cents' else value:+.2f}"
+
+    return text(d.value) if d.low is None or d.high is None else f"{text(d.value)} [{text(d.low)}, {text(d.high)}]"
+
+
+def _equivalences(comparisons: Sequence[Comparison]) -> list[str]:
+    """What was shown of the margins that the study declares."""
+    notes = []
+    for c in comparisons:
+        for e in c.equivalences:
+            metric = Metric(name=e.metric, unit=e.unit)
+            money = "$" if e.unit == "cents" else ""
+            distance = c.metric(e.metric).human is None
+            if e.low is None or e.high is None:
+                found = "cannot be told"
+            elif distance:
+                found = ("shown" if e.shown else "not shown") + f", upper 95 % bound {_number(metric, e.high)}"
+            else:
+                low, high = (("-" if end < 0 else "+") + _number(metric, abs(end)) for end in (e.low, e.high))
+                found = ("shown" if e.shown else "not shown") + f", 90 % interval of the difference [{low}, {high}]"
+            within = "below" if distance else "within +-"
+            notes.append(f"Equivalence, {c.arm}: {e.metric} {within} {money}{_number(metric, e.margin)} of the humans: {found}.")
+    if not notes:
+        notes.append("Equivalence: the study declares no [margins], so nothing here says that a condition is like the humans.")
+    return _wrapped(notes)
 
 
 def _notes(comparisons: Sequence[Comparison]) -> list[str]:
@@ -132,18 +235,20 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
     cleaned = [f"{c.arm} {c.n_cleaned}" for c in comparisons if c.n_cleaned]
     if cleaned:
         notes.append(f"Simulated donations treated by the same rule: {', '.join(cleaned)}.")
-    if first.which == "stated":
-        notes.append("The humans' donations are the actual ones; what people say and what they give differ.")
+    if first.which != first.human_which:
+        notes.append(f"The humans' donations are the {first.human_which} ones; what people say and what they give differ.")
     for c in comparisons:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(c.missing.items()))
         notes.append(f"Missing, {c.arm}: {c.n_missing} of {c.n_planned} conversations" + (f" ({reasons})." if reasons else "."))
     notes.append(
-        f"KS and L1 of bins (0 to 2, over bins that begin at {', '.join(map(str, first.bin_edges))} cents) are shares; p belongs to KS "
-        f"({first.n_resamples} permutations). Near the floor the intervals of distances lie too high: compare the value with the floor."
+        f"KS and L1 of bins (0 to 2, over bins that begin at {', '.join(map(str, first.bin_edges))} cents) are shares; "
+        f"{first.n_resamples} resamples. Intervals of distances are corrected for what resampling adds; a condition is far from the "
+        "humans if its distance exceeds the floor."
     )
     if any(c.n > c.n_personas for c in comparisons):
         notes.append(
-            "Where a persona has several conversations they are not independent: no p, and the floor of as many humans as personas."
+            "Where a persona has several conversations they are not independent: intervals resample personas, p takes one "
+            "conversation of each (twice the median over draws), and the floor is that of as many humans as personas."
         )
     if any(c.n_matched for c in comparisons):
         matched = ", ".join(f"{c.arm} {c.n_matched}" for c in comparisons)
@@ -151,6 +256,10 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
     few = [c.arm for c in comparisons if c.n_personas < FEW]
     if few:
         notes.append(f"WARNING: fewer than {FEW} personas in {', '.join(few)}: intervals and p mean little at such a size.")
+    return _wrapped(notes)
+
+
+def _wrapped(notes: Sequence[str]) -> list[str]:
     return [line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")]
 
 

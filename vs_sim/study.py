@@ -44,6 +44,25 @@ class Endpoint(Record):
     api_key_env: str | None = Field(default=None, pattern=_VARIABLE)
 
 
+class Margins(Record):
+    """How far from the humans still counts as like them, declared before the run; a metric without a margin is not tested.
+
+    Attributes:
+        share_zero: of the share of donations of $0, 0 to 1.
+        mean, mean_positive, median, wasserstein: in cents.
+        ks, cramer_von_mises, l1_bins: of these distances.
+    """
+
+    share_zero: float | None = Field(default=None, gt=0, le=1)
+    mean: float | None = Field(default=None, gt=0)
+    mean_positive: float | None = Field(default=None, gt=0)
+    median: float | None = Field(default=None, gt=0)
+    wasserstein: float | None = Field(default=None, gt=0)
+    ks: float | None = Field(default=None, gt=0, le=1)
+    cramer_von_mises: float | None = Field(default=None, gt=0, le=1)
+    l1_bins: float | None = Field(default=None, gt=0, le=2)
+
+
 class RunOptions(Record):
     """How a run is done: no part of what a conversation is, so it may change from one start to the next.
 
@@ -79,10 +98,13 @@ class Study(Record):
         temperature, top_p: of every call; ``"default"`` leaves the provider's own.
         seed: seed of all draws.
         outcome: the donation that is compared: ``"actual"`` (decided in private, P4G's B6) or ``"stated"`` (said in the chat, B5).
+        second_reader: model that reads the stated donations which the rules leave open (`vs_sim.second_reader`), if `outcome` is
+            ``"stated"``; not part of a conversation's identity, so it may be added or changed later.
         form: ``"chat"`` gives the dialogue in chat roles; ``"transcript"`` writes it out in one user message, which small
             models follow better.
         json_schema: whether JSON replies are asked for with a schema that the endpoint enforces.
         n_reasks: how often an unreadable reply is asked for again.
+        margins: how far from the humans still counts as like them (`Margins`); part of the study, not of its conversations.
         conditions: the arms; all share one base prompt.
         persuaders, persuadees: personas; persuadee number i talks with persuader number i modulo their number.
         run: how the run is done; not part of a conversation's identity.
@@ -100,9 +122,11 @@ class Study(Record):
     top_p: float | Literal["default"] = 1.0
     seed: int = Field(ge=0, lt=2**63)
     outcome: Literal["actual", "stated"] = "actual"
+    second_reader: ModelName | None = None
     form: Literal["chat", "transcript"] = "chat"
     json_schema: bool = True
     n_reasks: int = Field(default=2, ge=0, le=10)
+    margins: Margins | None = None
     conditions: tuple[Condition, ...] = Field(min_length=1)
     persuaders: tuple[Persona, ...] = Field(min_length=1)
     persuadees: tuple[Persona, ...] = Field(min_length=1)
@@ -143,8 +167,13 @@ class Study(Record):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Names of all models, each once, the persuader's first."""
+        """Names of all models that talk, each once, the persuader's first."""
         return tuple(dict.fromkeys((self.persuader_model, *self.persuadee_models)))
+
+    @property
+    def reader(self) -> str | None:
+        """The second reader if this study has one to ask: None unless it compares stated donations."""
+        return self.second_reader if self.outcome == "stated" else None
 
 
 class _PersonaFiles(BaseModel):

@@ -29,8 +29,10 @@ def test_values_are_those_of_scipy_and_stand_inside_their_intervals(make_arm: Ma
         assert metric.low is not None
         assert metric.high is not None
         assert metric.low < metric.value < metric.high
-    assert result.ks_p is not None
-    assert result.ks_p < 0.01
+    for name in ("ks", "cramer_von_mises", "l1_bins", "wasserstein"):
+        p = result.metric(name).p
+        assert p is not None
+        assert p < 0.01
 
 
 def test_humans_compared_with_humans_are_not_significant_and_near_the_floor(make_arm: MakeArm) -> None:
@@ -39,8 +41,9 @@ def test_humans_compared_with_humans_are_not_significant_and_near_the_floor(make
     ks = result.metric("ks")
     assert ks.floor_q95 is not None
     assert ks.value < ks.floor_q95
-    assert result.ks_p is not None
-    assert result.ks_p > 0.05
+    assert ks.p is not None
+    assert ks.p > 0.05
+    assert ks.low == 0, "equality is not rejected"
     assert ks.floor_mean == pytest.approx(0.052, abs=0.004)
 
 
@@ -57,9 +60,9 @@ def test_condition_without_donations_has_no_statistics_and_says_what_is_missing(
     assert result.missing == {"EndpointError": 3, "not run": 1}
     assert result.ecdf is None
     assert result.bin_shares is None
-    assert result.ks_p is None
     for metric in result.metrics:
-        assert (metric.value, metric.low, metric.high, metric.floor_mean, metric.floor_q95) == (None,) * 5
+        assert (metric.value, metric.low, metric.high, metric.p, metric.floor_mean, metric.floor_q95) == (None,) * 6
+        assert (metric.difference, metric.difference_low, metric.difference_high) == (None,) * 3
 
 
 def test_replicates_of_one_persona_have_values_but_neither_interval_nor_p(make_arm: MakeArm) -> None:
@@ -67,13 +70,56 @@ def test_replicates_of_one_persona_have_values_but_neither_interval_nor_p(make_a
     for name in DISTANCES:
         assert result.metric(name).value is not None
         assert result.metric(name).low is None
-    assert result.ks_p is None
+        assert result.metric(name).p is None
     assert result.n_personas == 1
 
 
 def test_no_donation_of_zero_is_no_certainty(make_arm: MakeArm) -> None:
     share = compare(make_arm([50, 100, 200]), human_cents(), seed=0).metric("share_zero")
-    assert (share.value, share.low, share.high) == (0.0, None, None)
+    assert (share.value, share.low) == (0.0, 0.0)
+    assert share.high == pytest.approx(0.7075982)  # R: binom.test(0, 3)
+    assert share.difference_low is not None
+    assert share.difference_high is not None
+    assert share.difference_low < -0.48 < share.difference_high
+    assert share.difference_high > 0.2
+
+
+def test_one_amount_alone_has_no_interval(make_arm: MakeArm) -> None:
+    mean = compare(make_arm([50, 50, 50]), human_cents(), seed=0).metric("mean")
+    assert (mean.low, mean.high, mean.difference_low, mean.difference_high) == (None,) * 4
+
+
+def test_difference_from_the_humans_has_the_textbook_interval(make_arm: MakeArm) -> None:
+    human = human_cents()
+    cents = np.random.default_rng(1).choice(human.cents, 300)
+    mean = compare(make_arm(cents.tolist()), human, seed=0).metric("mean")
+    welch = stats.ttest_ind(cents, human.cents, equal_var=False).confidence_interval()
+    assert mean.difference == pytest.approx(cents.mean() - human.cents.mean())
+    assert (mean.difference_low, mean.difference_high) == (pytest.approx(welch.low, abs=0.6), pytest.approx(welch.high, abs=0.6))
+
+
+def test_two_parts_make_up_the_mean(make_arm: MakeArm) -> None:
+    result = compare(make_arm([0, 0, 0, 50, 100]), human_cents(), seed=0)
+    share, positive = result.metric("share_zero").value, result.metric("mean_positive").value
+    assert (share, positive) == (0.6, 75.0)
+    assert (1 - share) * positive == pytest.approx(result.metric("mean").value)
+    assert compare(make_arm([0, 0]), human_cents(), seed=0).metric("mean_positive").value is None
+
+
+def test_equivalence_needs_a_margin_and_enough_people(make_arm: MakeArm) -> None:
+    human = human_cents()
+    margins = {"mean": 15.0, "ks": 0.15, "share_zero": 0.15}
+
+    def shown(n: int) -> dict[str, bool | None]:
+        arm = make_arm(np.random.default_rng(5).choice(human.cents, n).tolist())
+        return {e.metric: e.shown for e in compare(arm, human, seed=0, margins=margins).equivalences}
+
+    assert shown(400) == dict.fromkeys(margins, True)
+    assert shown(20) == dict.fromkeys(margins, False), "not significant, and yet not shown to be alike"
+    assert compare(make_arm([0, 50]), human, seed=0).equivalences == ()
+    far = compare(make_arm([200] * 300 + [150]), human, seed=0, margins={"ks": 0.15, "mean": 15.0})
+    assert [e.shown for e in far.equivalences] == [False, False]
+    assert [e.shown for e in compare(make_arm([]), human, seed=0, margins=margins).equivalences] == [None, None, None]
 
 
 def test_without_matched_humans_there_is_no_l1_per_dialogue(make_arm: MakeArm) -> None:
@@ -141,5 +187,9 @@ def test_wrong_arguments_are_refused(make_arm: MakeArm) -> None:
         compare(arm, human_cents(), seed=-1)
     with pytest.raises(ValueError, match=r"n_resamples is 0, expected at least 1"):
         compare(arm, human_cents(), seed=0, n_resamples=0)
-    with pytest.raises(KeyError, match=r"no metric 'kl', expected one of share_zero, mean, median, ks"):
+    with pytest.raises(ValueError, match=r"margin of 'kl': there is no such metric, expected one of share_zero, mean"):
+        compare(arm, human_cents(), seed=0, margins={"kl": 1})
+    with pytest.raises(ValueError, match=r"margin of 'ks' is 0, expected a number above 0"):
+        compare(arm, human_cents(), seed=0, margins={"ks": 0})
+    with pytest.raises(KeyError, match=r"no metric 'kl', expected one of share_zero, mean, mean_positive, median, ks"):
         compare(arm, human_cents(), seed=0, n_resamples=10).metric("kl")

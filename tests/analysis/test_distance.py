@@ -7,10 +7,12 @@ from scipy import stats
 from analysis.distance import (
     DEFAULT_EDGES,
     bin_shares_of,
+    cramer_von_mises,
     ks,
     l1_bins,
     l1_per_dialogue,
     mean_of,
+    mean_positive_of,
     median_of,
     share_zero,
     tabulate,
@@ -113,3 +115,23 @@ def test_edges_must_be_rising_whole_cents(edges: tuple[int, ...]) -> None:
 def test_donation_below_the_first_edge_is_refused() -> None:
     with pytest.raises(ValueError, match=r"a donation of 5 cents lies below the first edge 10: lower the first edge"):
         l1_bins([5], [20], (10, 20))
+
+
+def test_cramer_von_mises_is_scipys_without_ties() -> None:
+    rng = np.random.default_rng(2)
+    pooled = rng.permutation(10_000)[:90]
+    a, b = pooled[:30], pooled[30:]
+    theirs = stats.cramervonmises_2samp(a, b).statistic
+    assert 30 * 60 / 90 * cramer_von_mises(a, b) == pytest.approx(theirs)
+
+
+def test_cramer_von_mises_of_a_small_case_with_ties() -> None:
+    # F: 1/2, 1; G: 0, 1; pooled 1 of 4 at 0 and 3 of 4 at 100: (1/2)^2 / 4.
+    assert cramer_von_mises([0, 100], [100, 100]) == pytest.approx(1 / 16)
+    assert cramer_von_mises([0, 5], [0, 5]) == 0
+
+
+def test_mean_of_those_who_give() -> None:
+    support = np.array([0, 50, 100])
+    assert mean_positive_of(support, np.array([[5, 1, 1], [0, 2, 0]])).tolist() == [75.0, 50.0]
+    assert np.isnan(mean_positive_of(support, np.array([3, 0, 0])))

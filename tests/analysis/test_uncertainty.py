@@ -1,24 +1,33 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy import stats
 
 from analysis.distance import ks_of, mean_of, tabulate, wasserstein_of
 from analysis.samples import human_cents
 from analysis.uncertainty import (
+    Interval,
     bootstrap_clusters,
     bootstrap_ratio,
     bootstrap_table,
+    difference_of_intervals,
+    distance_interval,
     matched_floor,
     noise_floor,
     percentile_interval,
-    permutation_p,
+    permutation_ps,
+    share_interval,
 )
+
+
+def ks_p(a: npt.ArrayLike, b: npt.ArrayLike, rng: np.random.Generator, n_resamples: int) -> float:
+    return permutation_ps(a, b, {"ks": ks_of}, rng=rng, n_resamples=n_resamples)["ks"]
 
 
 def test_permutation_p_rejects_true_nulls_at_its_level_despite_ties() -> None:
     human = human_cents().cents
     rng = np.random.default_rng(11)
-    ps = np.array([permutation_p(rng.choice(human, 60), rng.choice(human, 300), rng=rng, n_resamples=199) for _ in range(600)])
+    ps = np.array([ks_p(rng.choice(human, 60), rng.choice(human, 300), rng, 199) for _ in range(600)])
     for level in (0.05, 0.2):
         rejected = np.mean(ps <= level)
         # With ties a p is at most as often below a level as the level says; far below would be the fault of the textbook p.
@@ -28,14 +37,14 @@ def test_permutation_p_rejects_true_nulls_at_its_level_despite_ties() -> None:
 
 def test_permutation_p_of_a_tiny_sample_is_the_exact_one() -> None:
     # [1] against [0, 0, 0]: only one of four labellings is as far apart.
-    p = permutation_p([1], [0, 0, 0], rng=np.random.default_rng(0), n_resamples=20_000)
+    p = ks_p([1], [0, 0, 0], np.random.default_rng(0), 20_000)
     assert p == pytest.approx(0.25, abs=0.01)
 
 
 def test_permutation_p_agrees_with_scipys_permutation_test() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.choice([0, 0, 50, 100], 25), rng.choice([0, 0, 0, 50, 100], 40)
-    ours = permutation_p(a, b, rng=rng, n_resamples=5000)
+    ours = ks_p(a, b, rng, 5000)
     theirs = stats.permutation_test(
         (a, b), lambda x, y: stats.ks_2samp(x, y, method="asymp").statistic, n_resamples=1500, rng=rng, alternative="greater"
     ).pvalue
@@ -44,8 +53,8 @@ def test_permutation_p_agrees_with_scipys_permutation_test() -> None:
 
 def test_permutation_p_is_one_for_equal_samples_and_never_zero() -> None:
     rng = np.random.default_rng(0)
-    assert permutation_p([0, 0, 100], [0, 0, 100], rng=rng, n_resamples=99) == 1.0
-    assert permutation_p([200] * 50, [0] * 50, rng=rng, n_resamples=99) == 0.01
+    assert ks_p([0, 0, 100], [0, 0, 100], rng, 99) == 1.0
+    assert ks_p([200] * 50, [0] * 50, rng, 99) == 0.01
 
 
 def test_floor_at_200_against_200_is_the_published_one() -> None:
@@ -86,7 +95,7 @@ def test_floor_and_p_agree_on_what_is_too_far() -> None:
     for _ in range(200):
         sample = rng.choice(human, 100)
         beyond.append(float(ks_of(support, tabulate(sample, support), tabulate(human, support))) > floor.q95)
-        ps.append(permutation_p(sample, human, rng=rng, n_resamples=199))
+        ps.append(ks_p(sample, human, rng, 199))
     # The reference is the fixed human sample here, so fewer than 5 % lie beyond; the two rules may differ only on the edge.
     assert abs(np.mean(beyond) - np.mean(np.array(ps) <= 0.05)) < 0.03
 
@@ -113,7 +122,7 @@ def test_one_persona_gives_no_interval() -> None:
 
 def test_resamples_that_never_differ_give_no_interval() -> None:
     assert percentile_interval([0.25] * 100) is None
-    assert percentile_interval(range(1001)) == (25, 975)
+    assert percentile_interval(range(1001)) == (pytest.approx(25), pytest.approx(975))
 
 
 def test_repeated_personas_widen_the_interval() -> None:
@@ -172,3 +181,46 @@ def test_floor_of_no_donations_is_refused() -> None:
         noise_floor([0, 1], ks_of, 0, 5, rng=rng)
     with pytest.raises(ValueError, match=r"the human sample has no donations, expected at least one"):
         noise_floor([], ks_of, 5, 5, rng=rng)
+
+
+def test_p_with_replicates_is_cautious_under_the_null_and_sees_a_difference() -> None:
+    human = human_cents().cents
+    rng = np.random.default_rng(8)
+    personas = [f"p{i // 5}" for i in range(150)]
+
+    def p(share: float) -> float:
+        # Five conversations of a persona give the same: the strongest dependence there is.
+        own = np.where(rng.random(30) < share, 200, rng.choice(human, 30))
+        return permutation_ps(np.repeat(own, 5), human, {"ks": ks_of}, rng=rng, n_resamples=99, clusters=personas)["ks"]
+
+    assert np.mean([p(0.0) <= 0.05 for _ in range(120)]) <= 0.06
+    assert np.mean([p(0.7) <= 0.05 for _ in range(20)]) > 0.9
+
+
+def test_replicates_counted_as_independent_would_reject_far_too_often() -> None:
+    human = human_cents().cents
+    rng = np.random.default_rng(9)
+    wrong = [ks_p(np.repeat(rng.choice(human, 30), 5), human, rng, 99) <= 0.05 for _ in range(100)]
+    assert np.mean(wrong) > 0.2
+
+
+def test_interval_of_a_distance_is_corrected_for_what_resampling_adds() -> None:
+    resampled = np.linspace(0.1, 0.5, 401)  # mean .3
+    low, high = distance_interval(resampled, 0.2, p=0.01) or (None, None)
+    assert (low, high) == (pytest.approx(0.01), pytest.approx(0.39))
+    assert distance_interval(resampled, 0.2, p=0.2) == (0.0, pytest.approx(0.39)), "equality is not rejected"
+    assert distance_interval(resampled, 0.4, p=0.01) == (pytest.approx(0.11), pytest.approx(0.49)), "never moved up"
+    assert distance_interval([0.3] * 10, 0.3, p=None) is None
+
+
+def test_share_interval_is_the_exact_one() -> None:
+    assert share_interval(0, 10) == (0.0, pytest.approx(0.3084971))  # R: binom.test(0, 10)
+    assert share_interval(7, 10) == (pytest.approx(0.3475471), pytest.approx(0.9332605))  # R: binom.test(7, 10)
+
+
+def test_difference_of_intervals_agrees_with_newcombe() -> None:
+    # Newcombe (1998), method 10, example (a): 56/70 - 48/80, Wilson intervals: .0524 to .3339.
+    a, b = stats.binomtest(56, 70).proportion_ci(method="wilson"), stats.binomtest(48, 80).proportion_ci(method="wilson")
+    found = difference_of_intervals(0.8, Interval(a.low, a.high), 0.6, Interval(b.low, b.high))
+    assert found == (pytest.approx(0.0524, abs=5e-5), pytest.approx(0.3339, abs=5e-5))
+    assert difference_of_intervals(0.8, Interval(0.7, 0.9), None, None) is None

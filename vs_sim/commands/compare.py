@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from vs_sim.commands import Verbs, verb
 
 if TYPE_CHECKING:
-    from analysis.compare import Comparison
+    from analysis.grid import Grid
+    from analysis.samples import HumanSample
 
 
 def add(verbs: Verbs) -> None:
@@ -21,57 +22,73 @@ def add(verbs: Verbs) -> None:
     compare.add_argument(
         "--cleaning", choices=("drop", "cap", "all"), default="drop", help="human amounts above $2: drop (default), cap at $2, or keep"
     )
+    compare.add_argument(
+        "--human", type=Path, metavar="REF", help="imported humans (vs-sim human import; default: frequencies shipped here)"
+    )
     compare.add_argument("--outcome", choices=("actual", "stated"), help="which donation (default: the study's)")
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    comparisons = _comparisons(arguments.run, arguments.cleaning, arguments.outcome)
+    grid = _grid(arguments.run, arguments.cleaning, arguments.outcome, arguments.human)
     if arguments.json:
-        print(json.dumps([c.to_dict() for c in comparisons], indent=2))
+        print(json.dumps(grid.to_dict(), indent=2))
     else:
-        _print_and_draw(arguments.run, comparisons)
+        _print_and_draw(arguments.run, grid)
     return 0
 
 
-def _comparisons(run: Path, cleaning: Any, outcome: Any) -> list[Comparison]:
-    from analysis.compare import compare
-    from analysis.samples import donations, human_cents
+def _grid(run: Path, cleaning: Any, outcome: Any, human: Path | None) -> Grid:
+    from analysis.grid import compare_all
+    from analysis.samples import donations
     from vs_sim.store import RunFolder
 
     folder = RunFolder(run)
-    manifest = folder.manifest()
-    planned = folder.planned()
-    arms = donations(folder.transcripts(), outcome or manifest["study"]["outcome"], planned)
-    human = human_cents(cleaning)
-    return [compare(arm, human, seed=manifest["study"]["seed"]) for arm in arms]
+    study = folder.manifest()["study"]
+    which = outcome or study["outcome"]
+    arms = donations(folder.transcripts(), which, folder.planned())
+    people = _people(human, which, cleaning)
+    return compare_all(arms, people, seed=study["seed"], margins=study.get("margins"))
 
 
-def compare_and_draw(run: Path, cleaning: str, outcome: str | None) -> None:
-    """The table on the terminal, the figure and the tidy table in the run folder."""
-    _print_and_draw(run, _comparisons(run, cleaning, outcome))
+def _people(reference: Path | None, which: Any, cleaning: Any) -> HumanSample:
+    """The humans of a reference folder; the shipped actual donations without one."""
+    if reference is None:
+        from analysis.samples import human_cents
+
+        return human_cents(cleaning)
+    from analysis.samples import human_donations
+    from vs_sim.store import RunFolder
+
+    return human_donations(RunFolder(reference).transcripts(), which, cleaning, source=str(reference))
 
 
-def _print_and_draw(run: Path, comparisons: list[Comparison]) -> None:
+def compare_and_draw(run: Path) -> None:
+    """The tables on the terminal, the figure and the tidy table in the run folder."""
+    _print_and_draw(run, _grid(run, "drop", None, None))
+
+
+def _print_and_draw(run: Path, grid: Grid) -> None:
     from analysis.plots import MAX_ARMS, figure, save
     from analysis.tables import render, write_csv
     from vs_sim.errors import RunFolderError
     from vs_sim.store import RunFolder
 
-    print(render(comparisons))
+    print(render(grid))
     note = ""
     study = RunFolder(run).manifest()["study"]
     models, outcome = study["persuadee_models"], study["outcome"]
     if all(m.startswith(("embedded:", "scripted:")) for m in models):
         note = "Small or scripted model: shows the machinery, no evidence about the method."
         print(note)
+    comparisons = grid.comparisons
     first = comparisons[0]
     # The study's own outcome with the default rule keeps the plain name; other views stand beside it.
     name = "comparison" + ("" if first.which == outcome else f"-{first.which}") + ("" if first.cleaning == "drop" else f"-{first.cleaning}")
     rule = {"drop": "amounts above $2 dropped", "cap": "amounts above $2 set to $2", "all": "all amounts kept"}[first.cleaning]
-    what = f"{first.which.capitalize()} donations against the humans' actual ones; {rule}."
+    what = f"{first.which.capitalize()} donations against the humans' {first.human_which} ones; {rule}."
     drawn: list[Path] = []
     try:
-        write_csv(comparisons, run / f"{name}.csv")
+        write_csv(grid, run / f"{name}.csv")
         for i in range(0, len(comparisons), MAX_ARMS):
             page = f"{name}-{i // MAX_ARMS + 1}" if len(comparisons) > MAX_ARMS else name
             drawn += save(figure(comparisons[i : i + MAX_ARMS], note=f"{what} {note}".strip()), run / page)

@@ -74,18 +74,21 @@ def _run(arguments: argparse.Namespace) -> int:
 
     study = _load(arguments)
     folder = RunFolder(_out(arguments))
-    fetch_weights(study.models)
+    fetch_weights([*study.models, *([study.reader] if study.reader else [])])
     with RunDisplay(watch=arguments.watch) as display:
         result = asyncio.run(run_study(study, folder, display))
     print(f"{result.n_complete} of {result.n_planned} conversations are complete in {folder.path}")
-    compare_and_draw(folder.path, "drop", None)
-    if result.n_complete == result.n_planned:
+    compare_and_draw(folder.path)
+    if result.n_complete == result.n_planned and not result.unread:
         return 0
     for kind, n in sorted(result.failures.items()):
         print(f"{n} failed: {kind}", file=sys.stderr)
+    for kind, n in sorted(result.unread.items()):
+        print(f"{n} could not be read by {study.reader}: {kind}", file=sys.stderr)
     if result.stopped:
         print(f"stopped: {result.stopped}", file=sys.stderr)
-    print("vs-sim: conversations are missing; give the same command again to run them", file=sys.stderr)
+    missing = "conversations" if result.n_complete < result.n_planned else "readings"
+    print(f"vs-sim: {missing} are missing; give the same command again to run them", file=sys.stderr)
     return 3 if result.stopped else 1
 
 

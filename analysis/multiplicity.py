@@ -1,0 +1,29 @@
+"""p adjusted for how many were looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+Rule = Literal["holm", "bh"]
+
+
+def adjusted(ps: Sequence[float | None], rule: Rule) -> list[float | None]:
+    """Adjusted p of a family of tests, in the order given; a missing p stays missing and does not count.
+
+    Args:
+        ps: p of each test, 0 to 1.
+        rule: ``"holm"`` keeps the chance of any false finding below the level; ``"bh"`` keeps the expected share of false ones among
+            the findings below it (Benjamini and Hochberg), if the tests are independent or positively dependent, as conditions
+            compared with the same humans are.
+
+    Source:
+        Holm (1979); Benjamini and Hochberg (1995); both by statsmodels.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    known = [p for p in ps if p is not None]
+    if not known:
+        return [None] * len(ps)
+    found = iter(multipletests(known, method="holm" if rule == "holm" else "fdr_bh")[1].tolist())
+    return [None if p is None else next(found) for p in ps]

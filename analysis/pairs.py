@@ -1,0 +1,170 @@
+"""Two conditions that share personas and seeds, compared pair by pair: what differs between them is the condition alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from analysis.compare import DISTANCES, SUMMARIES, clean
+from analysis.distance import Floats, tabulate
+from analysis.samples import Arm, Cents, Cleaning, HumanSample, Which
+from analysis.uncertainty import bootstrap_table, percentile_interval, upper_p
+from vs_sim.records import Record
+
+
+class Difference(Record):
+    """How much one metric differs between two conditions.
+
+    Attributes:
+        metric: name of the metric. For a distance, negative means that the second condition is nearer to the humans.
+        unit: ``share``, ``cents`` or ``dollars``.
+        value: second condition minus first.
+        low, high: 95 % interval; personas are resampled with all their conversations under both conditions, and humans.
+        p: permutation p: conditions are swapped at random within personas; None if there are fewer than two personas.
+    """
+
+    metric: str
+    unit: str
+    value: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+class PairedComparison(Record):
+    """Two conditions of the same persuadee model on the pairs of conversations that both have.
+
+    Attributes:
+        first, second: labels of the conditions.
+        which, cleaning: the donation compared, and what was done with amounts above 200 cents.
+        n_pairs: pairs of conversations with the same personas, replicate and seed, and a donation in both.
+        n_personas: personas behind them.
+        n_unpaired: conversations with a donation that have no such partner.
+        differences: metric by metric, second minus first.
+        seed, n_resamples: of the resampling.
+    """
+
+    first: str
+    second: str
+    which: Which
+    cleaning: Cleaning
+    n_pairs: int
+    n_personas: int
+    n_unpaired: int
+    differences: tuple[Difference, ...]
+    seed: int
+    n_resamples: int
+
+    def difference(self, metric: str) -> Difference:
+        """The difference in that metric.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        for difference in self.differences:
+            if difference.metric == metric:
+                return difference
+        raise KeyError(f"no metric {metric!r}, expected one of {', '.join(d.metric for d in self.differences)}")
+
+
+def compare_pairs(first: Arm, second: Arm, human: HumanSample, *, seed: int, n_resamples: int = 2000) -> PairedComparison:
+    """Compares two conditions on the conversations that share personas and seed.
+
+    Args:
+        first: a condition, such as direct prompting.
+        second: another one of the same study.
+        human: the humans whose distance is compared; their cleaning rule holds for all.
+        seed: of all resampling, 0 or more.
+        n_resamples: number of bootstrap samples and of permutations, at least 1.
+
+    Raises:
+        ValueError: if the two are different donations, or a condition has two conversations with the same persona and seed.
+    """
+    if first.which != second.which:
+        raise ValueError(f"{first.label!r} has {first.which} donations and {second.label!r} {second.which} ones, expected the same")
+    ours, theirs = _by_key(first, human.cleaning), _by_key(second, human.cleaning)
+    keys = [key for key in ours if key in theirs]
+    a = np.array([ours[key][0] for key in keys], dtype=np.int64)
+    b = np.array([theirs[key][0] for key in keys], dtype=np.int64)
+    names, persona_of = np.unique(np.array([key[0] for key in keys], dtype=str), return_inverse=True)
+    differences: list[Difference] = []
+    if keys:
+        differences = _differences(a, b, persona_of, len(names), human.cents, seed, n_resamples)
+        matched = [(i, m) for i, key in enumerate(keys) if (m := ours[key][1]) is not None]
+        if matched:
+            differences.append(_l1(a, b, persona_of, matched, seed, n_resamples))
+    return PairedComparison(
+        first=first.label,
+        second=second.label,
+        which=first.which,
+        cleaning=human.cleaning,
+        n_pairs=len(keys),
+        n_personas=len(names),
+        n_unpaired=len(ours) + len(theirs) - 2 * len(keys),
+        differences=tuple(differences),
+        seed=seed,
+        n_resamples=n_resamples,
+    )
+
+
+def _by_key(arm: Arm, cleaning: Cleaning) -> dict[tuple[str, int], tuple[int, int | None]]:
+    """(persona, seed) -> donation after the cleaning rule, and the matched human's (None if there is none or the rule drops it)."""
+    cents, kept = clean(arm.cents, cleaning)
+    rows = [row for row, keep in zip(zip(arm.personas, arm.seeds, arm.human_cents, strict=True), kept, strict=True) if keep]
+    found: dict[tuple[str, int], tuple[int, int | None]] = {}
+    for (persona, seed, human), donation in zip(rows, cents.tolist(), strict=True):
+        if (persona, seed) in found:
+            raise ValueError(f"{arm.label!r} has two conversations of persona {persona!r} with seed {seed!r}, expected one a pair")
+        human_left, _ = clean(np.array([] if human is None else [human], dtype=np.int64), cleaning)
+        found[persona, seed] = donation, int(human_left[0]) if len(human_left) else None
+    return found
+
+
+def _differences(a: Cents, b: Cents, persona_of: Cents, n_personas: int, human: Cents, seed: int, n_resamples: int) -> list[Difference]:
+    support = np.unique(np.concatenate([a, b, human]))
+    tables = np.zeros((2, n_personas, len(support)), dtype=np.int64)
+    for table, cents in zip(tables, (a, b), strict=True):
+        np.add.at(table, (persona_of, np.searchsorted(support, cents)), 1)
+    human_counts = tabulate(human, support)
+    rng_people, rng_human, rng_swap = np.random.default_rng(seed).spawn(3)
+    drawn = rng_people.multinomial(n_personas, np.full(n_personas, 1 / n_personas), size=n_resamples)
+    human_draws = bootstrap_table(human_counts, rng=rng_human, n_resamples=n_resamples)
+    swapped = rng_swap.integers(2, size=(n_resamples, n_personas)) @ (tables[1] - tables[0])
+
+    def one(name: str, unit: str, of: Callable[[Cents], Floats], resampled: Floats) -> Difference:
+        value = float(of(tables[1].sum(axis=0)) - of(tables[0].sum(axis=0)))
+        dealt = of(tables[1].sum(axis=0) - swapped) - of(tables[0].sum(axis=0) + swapped)
+        undefined = bool(np.isnan(value))
+        p = None if undefined or n_personas < 2 else upper_p(np.abs(dealt), abs(value))
+        interval = None if undefined or n_personas < 2 else percentile_interval(resampled)
+        low, high = interval or (None, None)
+        return Difference(metric=name, unit=unit, value=None if undefined else value, low=low, high=high, p=p)
+
+    found = []
+    for name, (unit, summary) in SUMMARIES.items():
+        resampled = summary(support, drawn @ tables[1]) - summary(support, drawn @ tables[0])
+        found.append(one(name, unit, lambda counts, summary=summary: summary(support, counts), resampled))  # type: ignore[misc]
+    for name, (unit, distance) in DISTANCES.items():
+        resampled = distance(support, drawn @ tables[1], human_draws) - distance(support, drawn @ tables[0], human_draws)
+        of = lambda counts, distance=distance: distance(support, counts, human_counts)  # noqa: E731
+        found.append(one(name, unit, of, resampled))
+    return found
+
+
+def _l1(a: Cents, b: Cents, persona_of: Cents, matched: list[tuple[int, int]], seed: int, n_resamples: int) -> Difference:
+    """Difference of `l1_per_dialogue`, in dollars, on the pairs whose persona is matched to a human."""
+    index = np.array([i for i, _ in matched])
+    human = np.array([cents for _, cents in matched])
+    each = (np.abs(b[index] - human) - np.abs(a[index] - human)) / 100
+    names, person = np.unique(persona_of[index], return_inverse=True)
+    totals, sizes = np.bincount(person, weights=each), np.bincount(person)
+    rng_people, rng_swap = np.random.default_rng(seed).spawn(2)
+    value = float(each.mean())
+    if len(names) < 2:
+        return Difference(metric="l1_per_dialogue", unit="dollars", value=value, low=None, high=None, p=None)
+    drawn = rng_people.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
+    signs = 1 - 2 * rng_swap.integers(2, size=(n_resamples, len(names)))
+    low, high = percentile_interval((drawn @ totals) / (drawn @ sizes)) or (None, None)
+    p = upper_p(np.abs(signs @ totals) / sizes.sum(), abs(value))
+    return Difference(metric="l1_per_dialogue", unit="dollars", value=value, low=low, high=high, p=p)
