@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -200,6 +200,37 @@ def parse_candidates(
     if k is not None and k > 1 and len(merged) < 2:
         raise ReplyError(f"{k} different candidates were asked for, {len(merged)} was given", reason="too_few_candidates", raw=raw)
     return _normalise(merged, wording, tau, repairs, raw)
+
+
+def parse_object(raw: str, keys: Collection[str]) -> dict[str, Any]:
+    """The JSON object of an answer that consists of one, wherever it stands in the answer: bare, fenced or among other words.
+
+    Args:
+        raw: the reply as the model gave it.
+        keys: names of the members that it must have; others are not looked at.
+
+    Raises:
+        ReplyError: if there is no such object, or more than one.
+    """
+    text, _ = _without_thinking(raw)
+    found = [value for value in _objects(text) if value.keys() >= set(keys)]
+    if len(found) != 1:
+        raise ReplyError(f"one JSON object with {', '.join(keys)} was asked for, {len(found)} were given", reason="not_one_object", raw=raw)
+    return found[0]
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """Every whole JSON object of a text, outer ones only."""
+    decoder = json.JSONDecoder()
+    position = n_failed = 0
+    while (start := text.find("{", position)) >= 0 and n_failed < _MOST_FAILED_STARTS:
+        try:
+            value, position = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            position = start + 1
+            n_failed += 1
+            continue
+        yield value
 
 
 def _may_be_dollars(amount: float) -> bool:
@@ -466,16 +497,4 @@ def _as_number(text: str) -> float | str | None:
 
 def _salvage(text: str) -> list[tuple[Any, Any]] | None:
     """Every complete candidate object of a damaged or cut-off list; a candidate that is cut off is not taken."""
-    decoder = json.JSONDecoder()
-    pairs: list[tuple[Any, Any]] = []
-    position = 0
-    n_failed = 0
-    while (start := text.find("{", position)) >= 0 and n_failed < _MOST_FAILED_STARTS:
-        try:
-            value, position = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            position = start + 1
-            n_failed += 1
-            continue
-        pairs.extend(_pairs(value) or [])
-    return pairs or None
+    return [pair for value in _objects(text) for pair in _pairs(value) or []] or None

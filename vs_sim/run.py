@@ -9,7 +9,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +24,7 @@ from vs_sim.models import Model, Request, default_concurrency, open_models
 from vs_sim.plan import plan
 from vs_sim.propose import Message
 from vs_sim.records import Call, ConversationSpec, Decision, Failure, StopReason, Transcript, Turn
+from vs_sim.second_reader import open_reader, read_stated
 from vs_sim.store import RunFolder, Writer
 from vs_sim.study import Study
 
@@ -55,12 +56,14 @@ class RunResult:
         n_planned, n_complete: conversations.
         failures: kind of failure -> number of conversations that failed at this start.
         stopped: why the run stopped before its plan was gone through; None if it did not.
+        unread: kind of failure -> number of dialogues that the study's second reader could not read at this start.
     """
 
     n_planned: int
     n_complete: int
     failures: dict[str, int]
     stopped: str | None
+    unread: dict[str, int] = field(default_factory=dict)
 
 
 class SpeakerVoice:
@@ -162,14 +165,21 @@ async def run_study(study: Study, folder: RunFolder, watcher: Watcher | None = N
                 json_schema=study.json_schema,
                 say=watcher.say,
             ) as models:
+                if study.reader:  # that it can be asked is seen before anything is spent
+                    async with open_reader(study.reader, manifest["study"], run=study.run, say=watcher.say):
+                        pass
                 writer.write_manifest(manifest)  # not before the models are there: a start that could not begin binds the folder to nothing
                 await runner.run(missing, models)
-        return RunResult(
+        result = RunResult(
             n_planned=len(specs),
             n_complete=len(specs) - len(missing) + runner.n_complete,
             failures=runner.failures,
             stopped=runner.stopped,
         )
+    if study.reader and result.stopped is None:
+        read = await read_stated(folder, study.reader, run=study.run, say=watcher.say)
+        result = replace(result, unread=read.failures, stopped=read.stopped)
+    return result
 
 
 class _Runner:
@@ -285,6 +295,8 @@ def study_content(study: Study) -> dict[str, Any]:
 
 
 _GROWING = {"conditions": "name", "persuadees": "id"}
+_FREE = {"second_reader"}
+"""Keys that shape no conversation: they may be added, changed or taken away at any time."""
 
 
 def changed_keys(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -292,7 +304,7 @@ def changed_keys(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
     changed = []
     for key in sorted({*earlier, *now}):
         old, new = earlier.get(key), now.get(key)
-        if old == new:
+        if old == new or key in _FREE:
             continue
         if key in _GROWING:
             name = _GROWING[key]

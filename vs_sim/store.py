@@ -3,6 +3,7 @@
     RUN/manifest.json           study, personas and prompts as run, versions, what is reproducible
     RUN/journal/00001.jsonl     every answer of a model, one line each; a new file for every start
     RUN/transcripts/00001.jsonl every finished conversation, one line each; a new file for every start
+    RUN/readings/00001.jsonl    what a second reader read from finished dialogues, see `vs_sim.second_reader`
     RUN/lock                    held while a run writes
 
 Files are only ever appended to, by the one process that made them, and never after a torn line: whatever a kill leaves behind, each
@@ -15,7 +16,8 @@ import asyncio
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +25,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from vs_sim.errors import JournalMismatch, RunFolderError
-from vs_sim.records import Call, ConversationSpec, Transcript
+from vs_sim.records import Call, ConversationSpec, Record, Transcript
 
 FORMAT = 1
 """Version of the run folder's format."""
@@ -158,6 +160,10 @@ class RunFolder:
                 raise RunFolderError(f"{path}, line {number}: is no row of a journal; the file was changed after it was written")
             yield row
 
+    def lines(self, part: str) -> Iterator[tuple[Path, int, bytes]]:
+        """Whole lines of a further part of the folder, such as ``"readings"``: (file, number of the line, line), oldest first."""
+        return _lines(self.path / part)
+
 
 _ROWS = ({"conversation", "request", "call"}, {"conversation", "void"})
 """Keys of an answer, and of a turn whose answers are asked for again."""
@@ -269,3 +275,37 @@ class Writer:
     async def add_transcript(self, transcript: Transcript) -> None:
         """Store a conversation; returns when it is durable."""
         await self._transcripts.append(transcript.model_dump(mode="json"))
+
+
+@asynccontextmanager
+async def appending(folder: RunFolder, part: str) -> AsyncIterator[Callable[[Record], Awaitable[None]]]:
+    """A further part of a run folder, held by this process; what it gives appends a record and returns when that is durable.
+
+    Args:
+        folder: the run folder; the run itself may go on meanwhile.
+        part: name of the part, such as ``"readings"``.
+
+    Raises:
+        RunFolderError: if another process holds the part or it cannot be written.
+    """
+    path = folder.path / part
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / "lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise RunFolderError(f"{path} is in use by another command; wait for it, then give this one again") from None
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from None
+    try:
+        segment = _Segment(path)
+
+        async def append(record: Record) -> None:
+            await segment.append(record.model_dump(mode="json"))
+
+        try:
+            yield append
+        finally:
+            await segment.close()
+    finally:
+        lock.release()

@@ -9,6 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _FOLDER = Path(__file__).parent
+READERS = ("second_reader", "stated_rules")
+"""Prompts of models and people who read finished dialogues: they shape no conversation, so a conversation's identity is free of them."""
 
 
 @lru_cache(maxsize=1)
@@ -27,14 +29,20 @@ def render(name: str, /, **values: object) -> str:
 
 
 def texts() -> dict[str, str]:
-    """Every prompt file as it stands: name (path without `.md`) -> text, sorted by name."""
-    return {path.relative_to(_FOLDER).with_suffix("").as_posix(): path.read_text("utf-8") for path in sorted(_FOLDER.rglob("*.md"))}
+    """Every prompt file of a conversation as it stands: name (path without `.md`) -> text, sorted by name; those of `READERS` left out."""
+    names = (path.relative_to(_FOLDER).with_suffix("").as_posix() for path in sorted(_FOLDER.rglob("*.md")))
+    return {name: text(name) for name in names if name not in READERS}
+
+
+def text(name: str) -> str:
+    """The prompt file `name` as it stands."""
+    return (_FOLDER / f"{name}.md").read_text("utf-8")
 
 
 @lru_cache(maxsize=1)
 def digest() -> str:
-    """sha256 (64 hexadecimal digits) over the names and texts of all prompt files: part of every conversation's identity."""
+    """sha256 (64 hexadecimal digits) over the names and texts of all prompts of `texts`: part of every conversation's identity."""
     content = hashlib.sha256()
-    for name, text in texts().items():
-        content.update(f"{name}\0{text}\0".encode())
+    for name, words in texts().items():
+        content.update(f"{name}\0{words}\0".encode())
     return content.hexdigest()

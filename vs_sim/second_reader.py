@@ -1,0 +1,330 @@
+"""A second reader of stated donations: a language model reads the dialogues that the rules of `vs_sim.outcome` leave open.
+
+It is held to its evidence: an amount or a refusal counts only with words of the persuadee that stand in the dialogue. What cannot be read
+is asked for again and then fails by name; it is missing, never $0. Every reading is durable before the next one is asked for, and is not
+paid for again with the same model and prompt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ValidationError
+
+from vs_sim import parse, prompts
+from vs_sim.amounts import find_amounts
+from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError, VsSimError
+from vs_sim.outcome import stated_donation
+from vs_sim.records import Call, Failure, Record, Role, StatedDonation, Transcript
+from vs_sim.store import RunFolder, appending
+
+if TYPE_CHECKING:
+    from vs_sim.models import Model
+    from vs_sim.study import RunOptions
+
+PART = "readings"
+N_REASKS = 2
+"""How often an answer that cannot be used is asked for again."""
+
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "quote": {"type": "string"},
+        "status": {"type": "string", "enum": ["amount", "refused", "none"]},
+        "cents": {"type": ["integer", "null"]},
+    },
+    "required": ["quote", "status", "cents"],
+    "additionalProperties": False,
+}
+_MOST_TOKENS = 600
+_MOST_CENTS = 10_000_000  # people named up to $10,000; beyond ten times that it is a slip of the model
+_ENDPOINT_FAILURES_THAT_STOP = 3
+
+
+class Reading(Record):
+    """What the second reader made of one dialogue.
+
+    Attributes:
+        conversation: id of the conversation.
+        model: the model that read, ``"provider:model"``.
+        prompt: sha256 (64 hexadecimal digits) of all that the model was told besides the dialogue.
+        stated: the donation as read, with the place of the quoted words; None if the reading failed.
+        quote: the words of the persuadee that the model gave as evidence; None for ``"undetermined"`` and for a failure.
+        calls: what was asked, in order, with raw answers and usage.
+        failure: why there is no reading; None if there is one.
+    """
+
+    conversation: str
+    model: str
+    prompt: str
+    stated: StatedDonation | None
+    quote: str | None = None
+    calls: tuple[Call, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """Where the second reading of a run stands.
+
+    Attributes:
+        n_wanted: dialogues that this reader was to read.
+        n_read: those of them that are read by now.
+        failures: kind of failure -> number of dialogues that failed at this start.
+        stopped: why it stopped before all were asked; None if it did not.
+    """
+
+    n_wanted: int
+    n_read: int
+    failures: dict[str, int]
+    stopped: str | None
+
+
+def prompt(utterances: Sequence[tuple[Role, str]]) -> str:
+    """What the second reader is asked about a dialogue, whose (role, text) pairs are given in order."""
+    lines = [(role.capitalize(), " ".join(text.split())) for role, text in utterances]
+    return prompts.render("second_reader", rules=prompts.text("stated_rules").strip(), lines=lines)
+
+
+def prompt_digest() -> str:
+    """sha256 (64 hexadecimal digits) of all that a second reader is told besides the dialogue; no part of a conversation's identity."""
+    told = [*(prompts.text(name) for name in (*prompts.READERS, "ask_again")), json.dumps(_SCHEMA, sort_keys=True)]
+    return hashlib.sha256("\0".join(told).encode()).hexdigest()
+
+
+def readings(folder: RunFolder) -> dict[str, dict[str, Reading]]:
+    """The readings of a run folder: model -> conversation id -> reading, of each model under the prompt that it was last used with.
+
+    A failure never replaces a reading. Readings under another prompt are another instrument's and are not mixed in.
+
+    Raises:
+        RunFolderError: if a line is no reading.
+    """
+    found: dict[tuple[str, str], dict[str, Reading]] = {}
+    last_prompt: dict[str, str] = {}
+    for reading in _rows(folder):
+        last_prompt[reading.model] = reading.prompt
+        one = found.setdefault((reading.model, reading.prompt), {})
+        if reading.stated is not None or reading.conversation not in one or one[reading.conversation].stated is None:
+            one[reading.conversation] = reading
+    return {model: found[model, prompt] for model, prompt in last_prompt.items()}
+
+
+def _rows(folder: RunFolder) -> list[Reading]:
+    rows = []
+    for path, number, line in folder.lines(PART):
+        try:
+            rows.append(Reading.model_validate_json(line))
+        except ValidationError as error:
+            raise RunFolderError(f"{path}, line {number}: is no reading: {error.errors()[0]['msg']}") from None
+    return rows
+
+
+async def read_stated(
+    folder: RunFolder, model: str, *, run: RunOptions, everything: bool = False, say: Callable[[str], None] = lambda line: None
+) -> ReadResult:
+    """Have a model read the stated donations of a run's complete dialogues; the same call again goes on where this one ended.
+
+    Args:
+        folder: a run folder, of a study or of people.
+        model: ``"provider:model"``.
+        run: endpoints and limits.
+        everything: read every dialogue, as agreement between readers needs it, not only those that the rules leave open.
+        say: told in a line what takes long.
+
+    Raises:
+        RunFolderError: the folder cannot be read or written, or another process reads for it.
+        ModelUnavailable, WeightsError, EndpointError: the model cannot be used.
+    """
+    from vs_sim.models import default_concurrency
+
+    study = folder.manifest()["study"]
+    wanted = [t for t in folder.transcripts() if t.complete]
+    if not everything:
+        wanted = [t for t in wanted if stated_donation(t.utterances).status == "undetermined"]
+    async with appending(folder, PART) as append:
+        rows = [r for r in _rows(folder) if (r.model, r.prompt) == (model, prompt_digest())]
+        done = {r.conversation for r in rows if r.stated is not None}
+        missing = [t for t in wanted if t.spec.id not in done]
+        reader = _Reader(append, Counter(r.conversation for r in rows if r.stated is None))
+        if missing:
+            _keep_prompt(folder)
+            async with open_reader(model, study, run=run, say=say) as opened:
+                say(f"{model} reads {len(missing)} dialogues")
+                await reader.read(missing, opened, run.concurrency or default_concurrency([model]))
+        return ReadResult(len(wanted), len(wanted) - len(missing) + reader.n_read, dict(reader.failures), reader.stopped)
+
+
+@asynccontextmanager
+async def open_reader(model: str, study: dict[str, Any], *, run: RunOptions, say: Callable[[str], None]) -> AsyncIterator[Model]:
+    """A model that is ready to read: at temperature 0, or at its provider's default where the run's study says ``"default"``.
+
+    Args:
+        model: ``"provider:model"``.
+        study: study of the run as its manifest holds it.
+        run, say: as in `vs_sim.models.open_models`, whose errors it raises.
+    """
+    from vs_sim.models import open_models  # heavy, and not needed to look at what was read
+
+    temperature: float | Literal["default"] = "default" if study.get("temperature") == "default" else 0.0
+    schemas = study.get("json_schema", True)
+    async with open_models([model], run=run, temperature=temperature, top_p="default", json_schema=schemas, say=say) as models:
+        yield models[model]
+
+
+def _keep_prompt(folder: RunFolder) -> None:
+    """The prompt beside the readings, under the digest that they name."""
+    path = folder.path / PART / f"prompt-{prompt_digest()[:16]}.md"
+    try:
+        path.write_text(prompt([]) + "\n", "utf-8")
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+@dataclass
+class _Reader:
+    """The readings of one start, so many at a time."""
+
+    append: Callable[[Record], Awaitable[None]]
+    n_failed_before: Counter[str]
+    n_read: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    stopped: str | None = None
+    n_endpoint_failures_in_a_row: int = 0
+
+    async def read(self, transcripts: Sequence[Transcript], model: Model, concurrency: int) -> None:
+        waiting = iter(transcripts)
+
+        async def worker() -> None:
+            for transcript in waiting:
+                if self.stopped is not None:
+                    return
+                await self._one(transcript, model)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(concurrency, len(transcripts))):
+                    tasks.create_task(worker())
+        except* VsSimError as group:
+            # What would fail for every dialogue alike: one sentence, not one for each worker.
+            raise group.exceptions[0] from None
+
+    async def _one(self, transcript: Transcript, model: Model) -> None:
+        id_ = transcript.spec.id
+        reading = await _reading(transcript, model, self.n_failed_before[id_])
+        await self.append(reading)
+        if reading.failure is None:
+            self.n_read += 1
+            self.n_endpoint_failures_in_a_row = 0
+            return
+        self.failures[reading.failure.kind] += 1
+        at_endpoint = reading.failure.kind == "EndpointError"
+        self.n_endpoint_failures_in_a_row = self.n_endpoint_failures_in_a_row + 1 if at_endpoint else 0
+        if self.n_endpoint_failures_in_a_row >= _ENDPOINT_FAILURES_THAT_STOP:
+            self.stopped = (
+                f"{self.n_endpoint_failures_in_a_row} readings in a row failed at the endpoint; the last: {reading.failure.message}"
+            )
+
+
+async def _reading(transcript: Transcript, model: Model, n_failed_before: int) -> Reading:
+    from vs_sim.models import Request
+
+    utterances = transcript.utterances
+    first = [{"role": "user", "content": prompt(utterances)}]
+    id_ = transcript.spec.id
+    reading = Reading(conversation=id_, model=model.name, prompt=prompt_digest(), stated=None)
+    calls: list[Call] = []
+    messages = first
+    try:
+        for again in range(N_REASKS + 1):
+            # A model that repeats itself under a seed would fail in the same way for ever: each start that failed changes it.
+            name = f"{id_}:second_reader:{again}:{n_failed_before}"
+            seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
+            step = f"read.{again}"
+            call = await model.answer(step, Request(messages, _SCHEMA, _MOST_TOKENS, seed))
+            calls.append(call)
+            try:
+                stated, quote = read_answer(call.text, utterances)
+            except ReplyError as error:
+                if again == N_REASKS:
+                    raise
+                problem = prompts.render("ask_again", problem=str(error))
+                messages = [*first, {"role": "assistant", "content": call.text or "(empty)"}, {"role": "user", "content": problem}]
+            else:
+                return reading.model_copy(update={"stated": stated, "quote": quote, "calls": tuple(calls)})
+    except (ReplyError, EndpointError, ContextFull) as error:
+        kind, raw = type(error).__name__, None
+        if isinstance(error, ReplyError):
+            kind, raw = f"{kind}:{error.reason}", error.raw
+        failure = Failure(kind=kind, message=str(error), step=step, raw=raw)
+        return reading.model_copy(update={"calls": tuple(calls), "failure": failure})
+    raise AssertionError("unreachable: the loop returns or raises")
+
+
+def read_answer(raw: str, utterances: Sequence[tuple[Role, str]]) -> tuple[StatedDonation, str | None]:
+    """The donation of one answer of a second reader, held against the dialogue.
+
+    Args:
+        raw: the answer as the model gave it.
+        utterances: (role, text) of every turn, in order.
+
+    Returns:
+        The donation, with turn and span of the quoted words, and the quote; ``"undetermined"`` without either.
+
+    Raises:
+        ReplyError: if the answer is no JSON object of the form that was asked for, its amount is no whole number of cents above 0, or
+            its quote does not stand in a message of the persuadee.
+    """
+
+    def unusable(problem: str, reason: str) -> ReplyError:
+        return ReplyError(problem, reason=reason, raw=raw)
+
+    answer = parse.parse_object(raw, ("quote", "status", "cents"))
+    status, cents = answer["status"], answer["cents"]
+    if status == "none":
+        return StatedDonation(status="undetermined"), None
+    if status not in ("amount", "refused"):
+        raise unusable(f'status is {status!r:.60}, expected "amount", "refused" or "none"', "unknown_status")
+    if status == "refused":
+        cents = None
+    elif isinstance(cents, bool) or not isinstance(cents, int) or not 0 <= cents <= _MOST_CENTS:
+        raise unusable(f"cents is {cents!r:.60}, expected a whole number of cents, digits only", "no_amount")
+    elif cents == 0:
+        raise unusable('an amount of 0 cents is no amount, expected the status "refused" or "none"', "no_amount")
+    try:
+        quote, _ = parse.read_text(answer["quote"])
+    except ValueError as reason:
+        raise unusable(f"the quote is not usable ({reason}), expected words of the persuadee", "no_quote") from None
+    place = _place(quote, utterances)
+    if place is None:
+        raise unusable("the quote does not stand in any message of the persuadee, expected its exact words", "no_quote")
+    if cents is not None:
+        named = {a.cents for a in find_amounts(quote) if a.kind == "money"}
+        if cents not in named and (cents * 100 in named or any(n * 100 == cents for n in named)):
+            raise unusable(f"the quote names another amount than {cents} cents; $1 is 100 cents", "wrong_unit")
+    return StatedDonation(status=status, cents=cents, turn=place[0], span=place[1]), quote
+
+
+# Typographic signs that models write in place of the typed ones, or the reverse; one for one, so that places stay the same.
+_PLAIN = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "\u00a0": " "})
+
+
+def _place(quote: str, utterances: Sequence[tuple[Role, str]]) -> tuple[int, tuple[int, int]] | None:
+    """Turn and span of the last place where the persuadee says the quoted words, whatever their case and spaces; None if nowhere."""
+    said = quote.translate(_PLAIN).strip("\"' .…").split()
+    if not any(c.isalnum() for word in said for c in word):
+        return None
+    words = re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, said)) + r"(?!\w)", re.IGNORECASE)
+    for turn in range(len(utterances) - 1, -1, -1):
+        role, text = utterances[turn]
+        if role == "persuadee" and (matches := list(words.finditer(text.translate(_PLAIN)))):
+            return turn, matches[-1].span()
+    return None
