@@ -5,6 +5,7 @@
     │   ├── StudyError         study file
     │   ├── PersonaError       persona file
     │   ├── RunFolderError     run folder: of another study, in use, unreadable
+    │   ├── HumanDataError     files of human dialogues: missing, damaged, not as expected
     │   └── JournalMismatch    the journal answers another request than the one now made
     ├── ModelError             a model gave no usable answer                     exit 3
     │   ├── ModelUnavailable   no key, no package, no such model, refused request: the run stops
@@ -42,6 +43,10 @@ class PersonaError(InputError):
 
 class RunFolderError(InputError):
     """A run folder that belongs to another study, is in use, or cannot be read."""
+
+
+class HumanDataError(InputError):
+    """Files of human dialogues, or a reference made from them, that cannot be read as they should be."""
 
 
 class JournalMismatch(InputError):
