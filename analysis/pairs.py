@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from analysis.compare import DISTANCES, SUMMARIES, clean
 from analysis.distance import Floats, tabulate
 from analysis.samples import Arm, Cents, Cleaning, HumanSample, Which
-from analysis.uncertainty import bootstrap_table, percentile_interval, upper_p
+from analysis.uncertainty import Interval, bootstrap_table, distance_interval, percentile_interval, permutation_ps, upper_p
 from vs_sim.records import Record
 
 
@@ -127,29 +128,56 @@ def _differences(a: Cents, b: Cents, persona_of: Cents, n_personas: int, human: 
     for table, cents in zip(tables, (a, b), strict=True):
         np.add.at(table, (persona_of, np.searchsorted(support, cents)), 1)
     human_counts = tabulate(human, support)
-    rng_people, rng_human, rng_swap = np.random.default_rng(seed).spawn(3)
+    rng_people, rng_human, rng_swap, rng_p = np.random.default_rng(seed).spawn(4)
     drawn = rng_people.multinomial(n_personas, np.full(n_personas, 1 / n_personas), size=n_resamples)
     human_draws = bootstrap_table(human_counts, rng=rng_human, n_resamples=n_resamples)
+    both = tables.sum(axis=1)
     swapped = rng_swap.integers(2, size=(n_resamples, n_personas)) @ (tables[1] - tables[0])
 
-    def one(name: str, unit: str, of: Callable[[Cents], Floats], resampled: Floats) -> Difference:
-        value = float(of(tables[1].sum(axis=0)) - of(tables[0].sum(axis=0)))
-        dealt = of(tables[1].sum(axis=0) - swapped) - of(tables[0].sum(axis=0) + swapped)
-        undefined = bool(np.isnan(value))
-        p = None if undefined or n_personas < 2 else upper_p(np.abs(dealt), abs(value))
-        interval = None if undefined or n_personas < 2 else percentile_interval(resampled)
-        low, high = interval or (None, None)
-        return Difference(metric=name, unit=unit, value=None if undefined else value, low=low, high=high, p=p)
+    def test(of: Callable[[Cents], Floats], value: float) -> float | None:
+        """p of the difference if the conditions' names were dealt out at random within personas."""
+        if n_personas < 2 or np.isnan(value):
+            return None
+        return upper_p(np.abs(of(both[1] - swapped) - of(both[0] + swapped)), abs(value))
 
     found = []
     for name, (unit, summary) in SUMMARIES.items():
-        resampled = summary(support, drawn @ tables[1]) - summary(support, drawn @ tables[0])
-        found.append(one(name, unit, lambda counts, summary=summary: summary(support, counts), resampled))  # type: ignore[misc]
+        of = partial(summary, support)
+        value = float(of(both[1]) - of(both[0]))
+        interval = percentile_interval(of(drawn @ tables[1]) - of(drawn @ tables[0])) if n_personas > 1 and not np.isnan(value) else None
+        low, high = interval or (None, None)
+        found.append(Difference(metric=name, unit=unit, value=None if np.isnan(value) else value, low=low, high=high, p=test(of, value)))
+    persona_names = [str(i) for i in persona_of]
+    ps: list[Mapping[str, float]] = [{}, {}]
+    if n_personas > 1:
+        distances = {name: distance for name, (_, distance) in DISTANCES.items()}
+        ps = [permutation_ps(x, human, distances, rng=rng_p, n_resamples=n_resamples, clusters=persona_names) for x in (a, b)]
     for name, (unit, distance) in DISTANCES.items():
-        resampled = distance(support, drawn @ tables[1], human_draws) - distance(support, drawn @ tables[0], human_draws)
-        of = lambda counts, distance=distance: distance(support, counts, human_counts)  # noqa: E731
-        found.append(one(name, unit, of, resampled))
+        values = [float(distance(support, counts, human_counts)) for counts in both]
+        interval = None
+        if n_personas > 1:
+            resampled = [distance(support, drawn @ table, human_draws) for table in tables]
+            interval = _distance_difference(values, resampled, [p[name] for p in ps])
+        low, high = interval or (None, None)
+        p = test(lambda counts, distance=distance: distance(support, counts, human_counts), values[1] - values[0])  # type: ignore[misc]
+        found.append(Difference(metric=name, unit=unit, value=values[1] - values[0], low=low, high=high, p=p))
     return found
+
+
+def _distance_difference(values: Sequence[float], resampled: Sequence[Floats], ps: Sequence[float]) -> Interval | None:
+    """Interval of the second distance minus the first.
+
+    Resampling adds to both distances, and more to the smaller; the interval is moved back by that. A condition that cannot be told from
+    the humans may have no distance at all: the interval then reaches as far as the other's distance does.
+    """
+    moved = resampled[1] - resampled[0]
+    interval = percentile_interval(moved - (moved.mean() - (values[1] - values[0])))
+    own = [distance_interval(draws, value, p) for draws, value, p in zip(resampled, values, ps, strict=True)]
+    if interval is None:
+        return None
+    low = min(interval.low, -own[0].high) if own[0] is not None and ps[1] > 0.05 else interval.low
+    high = max(interval.high, own[1].high) if own[1] is not None and ps[0] > 0.05 else interval.high
+    return Interval(low, high)
 
 
 def _l1(a: Cents, b: Cents, persona_of: Cents, matched: list[tuple[int, int]], seed: int, n_resamples: int) -> Difference:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from vs_sim.commands import Verbs, verb
 
 if TYPE_CHECKING:
+    from analysis.precision import Precision
+    from analysis.samples import HumanSample
     from vs_sim.study import Study
 
 
@@ -22,6 +24,14 @@ def add(verbs: Verbs) -> None:
     run.add_argument("--watch", action="store_true", help="print the dialogues as they unfold, with the candidates and the one drawn")
     plan = verb(verbs, "plan", _plan, "print conversations, calls, tokens and cost of a study without spending anything")
     _study_arguments(plan)
+    plan.add_argument(
+        "--half-width",
+        action="append",
+        default=[],
+        metavar="METRIC=W",
+        type=_half_width,
+        help="say how many personas a 95 %% interval of +-W takes: share_zero=.05, mean=10 or mean_positive=10 (cents), ks=.08",
+    )
     plan.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -92,13 +102,36 @@ def _run(arguments: argparse.Namespace) -> int:
     return 3 if result.stopped else 1
 
 
+def _half_width(text: str) -> tuple[str, float]:
+    from analysis.precision import PLANNED
+
+    metric, _, number = text.partition("=")
+    if metric not in PLANNED:
+        raise argparse.ArgumentTypeError(f"{metric!r} is no metric that can be planned; expected {', '.join(PLANNED)}")
+    try:
+        width = float(number)
+    except ValueError:
+        width = 0.0
+    if not 0 < width < float("inf"):
+        raise argparse.ArgumentTypeError(f"{number!r} is no half width; expected a number above 0")
+    return metric, width
+
+
 def _plan(arguments: argparse.Namespace) -> int:
+    from analysis.precision import expected_precision, personas_for_width
+    from analysis.samples import human_cents
     from vs_sim.plan import estimate, plan
 
     study = _load(arguments)
     found = estimate(study)
+    human = human_cents("drop")
+    precision = expected_precision(human, len(study.persuadees), seed=study.seed)
+    needed = [(metric, width, personas_for_width(human, metric, width)) for metric, width in arguments.half_width]
     if arguments.json:
-        print(json.dumps({**vars(found), "conversations": [s.model_dump(mode="json") for s in plan(study)]}, indent=2))
+        conversations = [s.model_dump(mode="json") for s in plan(study)]
+        asked = [{"metric": m, "half_width": w, "n_personas": n} for m, w, n in needed]
+        data = {**vars(found), "precision": precision.model_dump(mode="json"), "half_widths": asked, "conversations": conversations}
+        print(json.dumps(data, indent=2))
         return 0
     arms = f"{len(study.conditions)} conditions x {len(study.persuadee_models)} persuadee models x {len(study.persuadees)} persuadees"
     print(f"{found.n_conversations} conversations = {arms} x {study.replicates} replicates; at most {study.rounds} rounds each")
@@ -109,4 +142,28 @@ def _plan(arguments: argparse.Namespace) -> int:
         print(f'cost: unknown; no price for {without} (give [run.prices."MODEL"] input = ..., output = ... in dollars per million tokens)')
     else:
         print(f"cost: about ${found.dollars:,.2f}")
+    _print_precision(study, human, precision)
+    for metric, width, n_needed in needed:
+        print(f"a 95 % interval of {metric} of +-{width:g}{' cents' if metric.startswith('mean') else ''}: {_takes(n_needed)}")
     return 0
+
+
+def _print_precision(study: Study, human: HumanSample, precision: Precision) -> None:
+    from analysis.precision import PLANNED, personas_for_margin
+
+    half = precision.half_widths
+    lines = (
+        f"precision with {precision.n_personas} personas a condition, if they vary as the humans do (95 % intervals):",
+        f"  share of $0 +-{half['share_zero']:.3f}, mean +-${half['mean'] / 100:.2f}, "
+        f"mean of those who give +-${half['mean_positive'] / 100:.2f}, KS at most +-{half['ks']:.3f}",
+        f"  people like the humans would score a KS of {precision.ks_floor_mean:.3f}, 95 % of them below {precision.ks_floor_q95:.3f}",
+    )
+    print("\n".join(lines))
+    for metric, margin in (study.margins.model_dump(exclude_none=True) if study.margins else {}).items():
+        if metric in PLANNED and metric != "ks":
+            takes = _takes(personas_for_margin(human, metric, margin))
+            print(f"equivalence of {metric} within {margin:g} shown with 80 % power if there is no difference: {takes}")
+
+
+def _takes(n_personas: int | None) -> str:
+    return "no number suffices: the humans are too few" if n_personas is None else f"{n_personas:,} personas a condition"
