@@ -184,7 +184,7 @@ def render(measured: Sequence[Measured], heading: str, notes: Sequence[str] = ()
             "In brackets: 95 % interval (personas drawn with replacement); for humans, what samples of as many human dialogues as the "
             "condition with the fewest personas has personas have as their mean. + above, - below the humans' range at its own size."
         ]
-    missing = [f"{m.title}, {m.label}: {m.n_missing} of {m.n + m.n_missing}" for m in measured if m.n_missing]
+    missing = [f"{m.title}, {m.label}: {m.n_missing} of {m.n + m.n_missing}" for m in measured if m.n and m.n_missing]
     if missing:
         shown = "; ".join(missing[:6]) + (f"; and {len(missing) - 6} more in the CSV" if len(missing) > 6 else "")
         own.append(f"Conversations that a number cannot be computed for are in no mean ({shown}).")

@@ -1,0 +1,103 @@
+"""vs-sim language: how the persuadees of a run speak, beside the humans."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vs_sim.commands import Verbs, verb
+
+if TYPE_CHECKING:
+    from analysis.language import Speech
+    from analysis.measure import Measured
+
+
+def add(verbs: Verbs) -> None:
+    """Declare the verb."""
+    language = verb(verbs, "language", _language, "measure the persuadees' language, print the table, draw the figure")
+    language.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folder; table and figure are put into the first one")
+    language.add_argument("--human", type=Path, metavar="REF", help="reference folder of human dialogues (vs-sim human import)")
+    language.add_argument(
+        "--semantic", action="store_true", help="variety of meaning too, by a local embedding model (needs the extra 'semantic')"
+    )
+    language.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _language(arguments: argparse.Namespace) -> int:
+    measured, notes = _measured(arguments.runs, arguments.human, arguments.semantic)
+    if arguments.json:
+        print(json.dumps([{**m.model_dump(mode="json"), "side": m.side} for m in measured], indent=2))
+    else:
+        _print_and_draw(arguments.runs, measured, notes)
+    return 0
+
+
+def _measured(runs: list[Path], human: Path | None, with_meaning: bool) -> tuple[list[Measured], list[str]]:
+    from analysis import language, semantic, similarity
+    from vs_sim.errors import InputError
+    from vs_sim.store import RunFolder
+
+    embed = semantic.minilm() if with_meaning else None
+    unique = len({run.name for run in runs}) == len(runs)
+    spoken: list[Speech] = []
+    missing = []
+    for run in runs:
+        own, of_run = _speeches(run, "" if len(runs) == 1 else run.name if unique else str(run))
+        spoken += own
+        missing += of_run
+    if not spoken:
+        raise InputError(f"{', '.join(map(str, runs))}: no conversation is complete; run the study first, then measure its language")
+    people = _speeches(human, "")[0] if human else []
+    seed = int(RunFolder(runs[0]).manifest()["study"].get("seed", 0))
+    parts = [language.language(spoken, people, seed=seed), similarity.lexical_similarity(spoken, people, seed=seed)]
+    notes = [*missing, *language.NOTES, *similarity.NOTES]
+    if embed is not None:
+        n_texts = len({text for s in [*spoken, *people] for text in (*s.turns, *(c for turn in s.candidates for c in turn))})
+        print(f"embedding {n_texts} texts, about {n_texts * 0.01:.0f} s", file=sys.stderr, flush=True)
+        parts.append(semantic.semantic(spoken, people, embed, seed=seed))
+        notes += semantic.NOTES
+    labels = dict.fromkeys(speech.label for speech in spoken)
+    return [m for label in labels for part in parts for m in part if m.label == label], notes
+
+
+def _speeches(folder: Path, name: str) -> tuple[list[Speech], list[str]]:
+    """What was said, and a sentence for every condition with conversations that are missing."""
+    from analysis.language import labels, speeches
+    from vs_sim.store import RunFolder
+
+    run = RunFolder(folder)
+    planned = run.planned()
+    spoken = speeches(run.transcripts(), planned, name)
+    names = labels(planned, name)
+    n_planned = Counter(names[spec.condition, spec.persuadee_model] for spec in planned)
+    n_said = Counter(speech.label for speech in spoken)
+    return spoken, [f"Missing, {x}: {n - n_said[x]} of {n} conversations." for x, n in n_planned.items() if n > n_said[x]]
+
+
+def _print_and_draw(runs: list[Path], measured: list[Measured], notes: list[str]) -> None:
+    from analysis.measure import render, write_csv
+    from analysis.plots import MAX_ARMS, save
+    from analysis.plots_language import figure
+    from vs_sim.errors import RunFolderError
+
+    models = {m.model for m in measured}
+    small = "Small or scripted model: shows the machinery, no evidence about the method."
+    own = [small] if all(model.startswith(("embedded:", "scripted:")) for model in models) else []
+    print(render(measured, "Language of the persuadee: mean over conversations", [*own, *notes]))
+    labels = list(dict.fromkeys(m.label for m in measured))
+    drawn: list[Path] = []
+    try:
+        write_csv(measured, runs[0] / "language.csv")
+        for i in range(0, len(labels), MAX_ARMS):
+            page = f"language-{i // MAX_ARMS + 1}" if len(labels) > MAX_ARMS else "language"
+            chosen = [m for m in measured if m.label in labels[i : i + MAX_ARMS]]
+            drawn += save(figure(chosen, note=" ".join(own)), runs[0] / page)
+    except OSError as error:
+        raise RunFolderError(
+            f"{error.filename or runs[0]}: cannot be written: {error.strerror}; the run itself is complete and kept"
+        ) from None
+    print(f"table: {runs[0] / 'language.csv'}   figure: {', '.join(map(str, drawn))}")
