@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -37,6 +37,7 @@ class HumanSample:
         n_capped: number of amounts above 200 cents that were set to 200; 0 unless the rule is ``"cap"``.
         source: whose donations these are.
         which: the donation decided in private (``"actual"``) or said in the chat (``"stated"``).
+        n_missing: number of humans left out because their donation is not known or cannot be told.
     """
 
     cents: Cents
@@ -45,6 +46,7 @@ class HumanSample:
     n_capped: int
     source: str
     which: Which = "actual"
+    n_missing: int = 0
 
     @property
     def n(self) -> int:
@@ -96,6 +98,26 @@ def human_cents(cleaning: Cleaning = "drop") -> HumanSample:
     with (Path(__file__).parent / "data" / "p4g_actual_cents.csv").open(encoding="utf-8", newline="") as file:
         table = [(int(row["cents"]), int(row["count"])) for row in csv.DictReader(file)]
     return human_sample((cents for cents, count in table for _ in range(count)), cleaning, P4G_SOURCE)
+
+
+def human_donations(transcripts: Iterable[Transcript], which: Which, cleaning: Cleaning, source: str) -> HumanSample:
+    """Donations of the humans of a reference (`vs_sim.human`), each read as that of a simulated persuadee would be.
+
+    Args:
+        transcripts: dialogues between people.
+        which: ``"actual"`` takes what was given after the chat, ``"stated"`` reads what was said in it by the rules of
+            `vs_sim.outcome`; a donation that cannot be told is missing, never 0.
+        cleaning: what to do with amounts above 200 cents, as in `human_sample`.
+        source: whose donations these are, for tables.
+
+    Raises:
+        ValueError: if `which` or the rule is unknown.
+    """
+    if which not in get_args(Which):
+        raise ValueError(f"unknown donation {which!r}, expected 'actual' or 'stated'")
+    found = [_donation(transcript, which) for transcript in transcripts]
+    known = [cents for cents in found if isinstance(cents, int)]
+    return replace(human_sample(known, cleaning, source), which=which, n_missing=len(found) - len(known))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@
     │   ├── EndpointError      down, 429, 5xx, time-out, not JSON: tried again, then owed
     │   ├── ContextFull        the prompt no longer fits into the model's context
     │   └── ReplyError         the reply could not be read after every repair and re-ask
+    ├── DownloadError          human dialogues cannot be fetched                 exit 4
     └── WeightsError           weights of an embedded model: download, checksum, disk   exit 4
 
 `InputError`, `ModelUnavailable` and `WeightsError` end a command before (more) money is spent. The other model errors end one
@@ -93,6 +94,12 @@ class ReplyError(ModelError):
         super().__init__(message)
         self.reason = reason
         self.raw = raw
+
+
+class DownloadError(VsSimError):
+    """The human dialogues cannot be fetched from where they are published."""
+
+    exit_code = 4
 
 
 class WeightsError(VsSimError):

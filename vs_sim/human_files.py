@@ -94,10 +94,10 @@ def _read_original(path: Path, info: Path, dialog: Path) -> Corpus:
             dollars = number_of(row["B6"], f"{place}, column B6")
             cents[id_] = None if dollars is None else cents_of(dollars, f"{place}, column B6")
     dialogues: dict[str, RawDialogue] = {}
-    last = None
+    last, last_round = None, 0
     for number, (place, row) in enumerate(_table(dialog, ("B2", "B4", "Turn", "Unit"))):
         id_, role = filled(row, "B2", place), role_of(row["B4"], f"{place}, column B4")
-        round_of(row["Turn"], f"{place}, column Turn")
+        round = round_of(row["Turn"], f"{place}, column Turn")
         if id_ != last and id_ in dialogues:
             raise HumanDataError(f"{place}: dialogue {id_!r} begins a second time, expected all its rows together; is the id used twice?")
         if id_ != last:
@@ -105,8 +105,10 @@ def _read_original(path: Path, info: Path, dialog: Path) -> Corpus:
                 missing = " and ".join(r for r in ROLES if r not in people.get(id_, {}))
                 raise HumanDataError(f"{place}: dialogue {id_!r} has no {missing} in {info.name}; add the row, or remove the dialogue")
             dialogues[id_] = RawDialogue(id_, number, [], people[id_], cents[id_])
+        elif round < last_round:
+            raise HumanDataError(f"{place}: turn {round} follows turn {last_round}, expected turns that rise; are the rows out of order?")
         say(dialogues[id_].turns, role, row["Unit"], place, id_)
-        last = id_
+        last, last_round = id_, round
     silent = [id_ for id_ in people if id_ not in dialogues]
     if silent:
         place = next(iter(people[silent[0]].values())).place

@@ -130,10 +130,11 @@ def _dialogue(raw: RawDialogue, seen: Counter[str]) -> Dialogue:
             first = error.errors()[0]
             key = ".".join(map(str, first["loc"])) or "persona"
             raise HumanDataError(f"{who.place}: {key} {first['input']!r:.80}: {first['msg']}; was the file edited?") from None
-    id_ = hashlib.sha256(f"persuasionforgood:{raw.id}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"persuasionforgood:{raw.id}".encode()).digest()
+    id_ = digest.hex()[:16]
     spec = ConversationSpec(
         id=id_,
-        seed=0,  # nothing was drawn
+        seed=int.from_bytes(digest[:8], "big") >> 1,  # nothing was drawn; it tells dialogues apart, as in a run
         condition=CONDITION,
         persuader_model=MODEL,
         persuadee_model=MODEL,
@@ -154,7 +155,7 @@ def _dialogue(raw: RawDialogue, seen: Counter[str]) -> Dialogue:
         vs_sim=metadata.version("vs-sim"),
     )
     sentences = []
-    for s in raw.sentences:
+    for s in sorted(raw.sentences, key=lambda s: (s.round, s.role == "persuadee")):  # some annotated dialogues are not in order
         turn = 2 * s.round + (s.role == "persuadee")
         sentences.append(Sentence(turn=turn if turn < len(raw.turns) else None, role=s.role, text=s.text, acts=s.acts))
     annotation = Annotation(

@@ -23,6 +23,11 @@ def arm_name(spec: ConversationSpec) -> str:
     return f"{spec.condition} / {spec.persuadee_model}"
 
 
+def _human(spec: ConversationSpec) -> bool:
+    """Whether people spoke: nothing is known of how long they took, and no model was asked."""
+    return spec.persuadee_model.startswith("human:")
+
+
 def distribution_lines(distribution: VerbalizedDistribution, drawn: int | None, unit: str = "") -> list[str]:
     """The candidates, one line each, the drawn one marked."""
     lines = []
@@ -56,7 +61,7 @@ def transcript_text(transcript: Transcript) -> str:
     lines = [
         f"conversation {spec.id}: {arm_name(spec)}, persuader {spec.persuader} ({spec.persuader_model}), persuadee {spec.persuadee}, "
         f"replicate {spec.replicate}",
-        f"{transcript.started}, {transcript.seconds:.0f} s, vs_sim {transcript.vs_sim}",
+        f"{transcript.started}, " + ("between people" if _human(spec) else f"{transcript.seconds:.0f} s, vs_sim {transcript.vs_sim}"),
         "",
     ]
     for turn in transcript.turns:

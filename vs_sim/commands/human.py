@@ -19,6 +19,12 @@ def add(verbs: Verbs) -> None:
     take = verb(actions, "import", _import, "make a reference from PersuasionForGood as you have it: original files or ConvoKit's folder")
     take.add_argument("path", type=Path, metavar="PATH", help="folder with full_info.csv and full_dialog.csv, or with utterances.jsonl")
     _out(take)
+    get = verb(actions, "fetch", _fetch, "download PersuasionForGood from its public home and make a reference of it")
+    get.add_argument("--from", dest="home", choices=("convokit", "official"), default="convokit", help="where from (default: convokit)")
+    get.add_argument(
+        "--url", metavar="URL", help="address in place of the public one: ConvoKit's zip file, or where the original files lie"
+    )
+    _out(get)
     sample = verb(actions, "sample", _sample, "draw a seeded sample of a reference's dialogues, as a reference of its own")
     sample.add_argument("reference", type=Path, metavar="REF", help="reference, as made by vs-sim human import")
     sample.add_argument("--out", type=Path, metavar="DIR", required=True, help="the sample to make")
@@ -26,7 +32,7 @@ def add(verbs: Verbs) -> None:
     sample.add_argument("--seed", type=seed, default=0, metavar="S", help="seed of the draw (default: 0)")
     sample.add_argument("--filter", default="all", metavar="NAME", help="draw from these: all (default), paid_2, paper or paper_test")
     sample.add_argument("--rest", type=Path, metavar="DIR2", help="also make a reference of those that were not drawn")
-    for one in (take, sample):
+    for one in (take, get, sample):
         one.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -38,6 +44,13 @@ def _import(arguments: argparse.Namespace) -> int:
     from vs_sim.human_import import import_human
 
     _show([import_human(arguments.path, arguments.out)], arguments.json)
+    return 0
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    from vs_sim.human_download import fetch_human
+
+    _show([fetch_human(arguments.home, arguments.out, arguments.url)], arguments.json)
     return 0
 
 
@@ -91,7 +104,8 @@ def reference_text(reference: HumanReference) -> str:
             left = human_sample(cents, rule, facts.source).cents
             means += f"{f'${left.mean() / 100:.3f}' if len(left) else '-':>9} ({len(left):,})".ljust(19)
         lines.append(f"  {name:<12}{count.n:>7,}{count.n_zero:>7,}{count.n_above_200:>7,}   {means}".rstrip())
-    lines += ["", *(f"  {line}" for name, count in facts.filters.items() for line in _wrapped(name, count.rule))]
+    if facts.drawn is None:
+        lines += ["", *(f"  {line}" for name, count in facts.filters.items() for line in _wrapped(name, count.rule))]
     lines.append(f"  licence: {facts.licence}; cite: Wang et al., ACL 2019 (in full in reference.json)")
     return "\n".join(lines)
 
