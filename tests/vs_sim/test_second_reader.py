@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialogues import OPEN, PROMISE, REFUSAL, answer, fits, folder_of
 from tests.endpoint import CUT_OFF, RESET, refusal
 from vs_sim import prompts, second_reader
 from vs_sim.errors import ModelUnavailable, ReplyError, RunFolderError
-from vs_sim.records import ConversationSpec, StopReason, Transcript, Turn
 from vs_sim.second_reader import prompt, prompt_digest, read_answer, read_stated, readings
-from vs_sim.store import FORMAT, RunFolder, Writer
+from vs_sim.store import appending
 from vs_sim.study import RunOptions
 
 SAID = (
@@ -22,10 +22,6 @@ SAID = (
     ("persuader", "Put me down for $2 as well. Is 75 cents fine?"),
     ("persuadee", "Sure, that is fine."),
 )
-
-
-def answer(quote="Put me down for 50 cents", status="amount", cents=50):
-    return json.dumps({"quote": quote, "status": status, "cents": cents})
 
 
 def quoted(stated):
@@ -127,57 +123,6 @@ def test_the_prompt_shows_the_dialogue_and_shapes_no_conversation():
     assert prompts.text("stated_rules").strip() in text
     assert not {"second_reader", "stated_rules"} & prompts.texts().keys()
     assert re.fullmatch("[0-9a-f]{64}", prompt_digest()) and prompt_digest() != prompts.digest()
-
-
-OPEN, PROMISE, REFUSAL = "I may give something.", "I will donate 30 cents.", "No, I will not donate anything."
-
-
-def folder_of(path, said):
-    """A run folder with one short dialogue for each id, whose persuadee says the text."""
-
-    async def write():
-        async with Writer(RunFolder(path)) as writer:
-            writer.write_manifest({"study": {"outcome": "stated", "seed": 1}, "conversations": [], "starts": []})
-            for number, (id, text) in enumerate(said.items()):
-                model = "openai:talker"
-                spec = ConversationSpec(
-                    id=id,
-                    seed=1,
-                    condition="c",
-                    persuader_model=model,
-                    persuadee_model=model,
-                    persuader="p",
-                    persuadee=f"q{number}",
-                    replicate=0,
-                )
-                turns = (
-                    Turn(index=0, role="persuader", text="Would you donate to Save the Children?"),
-                    Turn(index=1, role="persuadee", text=text),
-                )
-                await writer.add_transcript(
-                    Transcript(
-                        spec=spec,
-                        turns=turns,
-                        decision=None,
-                        stop_reason=StopReason.ROUNDS_DONE,
-                        failure=None,
-                        started="2026-01-01",
-                        seconds=1.0,
-                        vs_sim="0",
-                    )
-                )
-
-    asyncio.run(write())
-    assert RunFolder(path).manifest()["format"] == FORMAT
-    return RunFolder(path)
-
-
-def fits(body):
-    """An answer that fits the dialogue, with the words of the persuadee as the quote."""
-    shown = re.findall(r"^Persuadee: (.*)$", body["messages"][0]["content"], re.MULTILINE)[-1]
-    if "may" in shown:
-        return answer("", "none", None)
-    return answer(shown, "refused", None) if "not" in shown else answer(shown, cents=int(re.search(r"(\d+) cents", shown)[1]))
 
 
 @pytest.fixture
@@ -311,7 +256,6 @@ def test_readings_under_another_prompt_are_not_mixed_in(read, endpoint, tmp_path
 
 def test_two_readers_do_not_write_at_the_same_time(read, tmp_path):
     folder = folder_of(tmp_path / "run", {"a": OPEN})
-    from vs_sim.store import appending
 
     async def both():
         async with appending(folder, "readings"):

@@ -12,6 +12,8 @@ from vs_sim.commands import Verbs, verb
 if TYPE_CHECKING:
     from analysis.grid import Grid
     from analysis.samples import HumanSample
+    from vs_sim.second_reader import Reading
+    from vs_sim.store import RunFolder
 
 
 def add(verbs: Verbs) -> None:
@@ -45,9 +47,18 @@ def _grid(run: Path, cleaning: Any, outcome: Any, human: Path | None) -> Grid:
     folder = RunFolder(run)
     study = folder.manifest()["study"]
     which = outcome or study["outcome"]
-    arms = donations(folder.transcripts(), which, folder.planned())
+    arms = donations(folder.transcripts(), which, folder.planned(), _second(folder, study))
     people = _people(human, which, cleaning)
     return compare_all(arms, people, seed=study["seed"], margins=study.get("margins"))
+
+
+def _second(folder: RunFolder, study: dict[str, Any]) -> dict[str, Reading]:
+    """What the study's second reader read in a folder; nothing if the study has none."""
+    if study.get("second_reader") is None:
+        return {}
+    from vs_sim.second_reader import readings
+
+    return readings(folder).get(study["second_reader"], {})
 
 
 def _people(reference: Path | None, which: Any, cleaning: Any) -> HumanSample:

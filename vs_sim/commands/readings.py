@@ -1,0 +1,208 @@
+"""vs-sim outcome read, sheet and agreement: stated donations as a model and people read them, and how far all readers agree."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vs_sim.commands import Verbs, seed, verb
+
+if TYPE_CHECKING:
+    from analysis.agreement import Agreement
+    from analysis.uncertainty import Interval
+    from vs_sim.records import StatedDonation
+    from vs_sim.store import RunFolder
+    from vs_sim.study import RunOptions
+
+
+def add(actions: Verbs) -> None:
+    """Declare the actions of ``vs-sim outcome``."""
+    read = verb(actions, "read", _read, "have a model read the stated donations that the rules leave open")
+    read.add_argument("run", type=Path, metavar="RUN", help="run folder, or a reference of human dialogues")
+    read.add_argument("--model", metavar="PROVIDER:MODEL", required=True, help="the model that reads")
+    read.add_argument("--all", action="store_true", help="read every dialogue, as agreement with the rules needs it")
+    read.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server for openai: models")
+    read.add_argument("--concurrency", type=int, metavar="N", help="dialogues at a time")
+    sheet = verb(actions, "sheet", _sheet, "write dialogues into a CSV sheet for a person to label, blind and in random order")
+    sheet.add_argument("run", type=Path, metavar="RUN", help="run folder, or a reference of human dialogues")
+    sheet.add_argument("--out", type=Path, metavar="CSV", required=True, help="the sheet; its instructions are written beside it")
+    sheet.add_argument("-n", type=_at_least_1, metavar="N", help="dialogues, drawn at random (default: all)")
+    sheet.add_argument("--seed", type=seed, help="of the draw and the order (default: the study's)")
+    agreement = verb(actions, "agreement", _agreement, "say how far the readers of a run's stated donations agree")
+    agreement.add_argument("run", type=Path, metavar="RUN", help="run folder, or a reference of human dialogues")
+    agreement.add_argument("--labels", type=Path, nargs="+", default=[], metavar="CSV", help="sheets that people have labelled")
+    agreement.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _at_least_1(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too small; expected 1 or more")
+    return int(text)
+
+
+def _read(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from vs_sim.commands.model import fetch_weights
+    from vs_sim.second_reader import read_stated, readings
+    from vs_sim.store import RunFolder
+
+    folder, model = RunFolder(arguments.run), arguments.model
+    run = _options(folder, arguments)
+    fetch_weights([model])
+    result = asyncio.run(read_stated(folder, model, run=run, everything=arguments.all, say=lambda line: print(line, file=sys.stderr)))
+    which = "complete dialogues" if arguments.all else "dialogues that the rules leave open"
+    print(f"{result.n_read} of {result.n_wanted} {which} are read by {model}")
+    kinds = Counter(r.stated.status for r in readings(folder).get(model, {}).values() if r.stated is not None)
+    print("all its readings: " + ", ".join(f"{kinds[kind]} {kind}" for kind in ("amount", "refused", "undetermined")))
+    if result.n_read == result.n_wanted:
+        return 0
+    for kind, n in sorted(result.failures.items()):
+        print(f"{n} failed: {kind}", file=sys.stderr)
+    if result.stopped:
+        print(f"stopped: {result.stopped}", file=sys.stderr)
+    print("vs-sim: readings are missing; give the same command again to go on", file=sys.stderr)
+    return 3 if result.stopped else 1
+
+
+def _options(folder: RunFolder, arguments: argparse.Namespace) -> RunOptions:
+    """How the run's last start reached its models, with what the command line says in its place."""
+    from pydantic import ValidationError
+
+    from vs_sim.errors import InputError
+    from vs_sim.study import RunOptions
+
+    starts = folder.manifest()["starts"]
+    before: dict[str, Any] = starts[-1].get("run", {}) if starts else {}
+    given = {key: value for key in ("base_url", "concurrency") if (value := getattr(arguments, key)) is not None}
+    try:
+        return RunOptions.model_validate({**before, **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']!r}: {first['msg']}") from None
+
+
+def _sheet(arguments: argparse.Namespace) -> int:
+    from vs_sim.label_sheet import instructions_path, write_sheet
+    from vs_sim.store import RunFolder
+
+    folder = RunFolder(arguments.run)
+    chosen = _seed(folder) if arguments.seed is None else arguments.seed
+    n = write_sheet(arguments.out, folder.transcripts(), n=arguments.n, seed=chosen)
+    print(f"{n} dialogues in {arguments.out}, how to label them in {instructions_path(arguments.out)}")
+    return 0
+
+
+def _seed(folder: RunFolder) -> int:
+    return int(folder.manifest()["study"].get("seed", 0))
+
+
+def _agreement(arguments: argparse.Namespace) -> int:
+    from analysis.agreement import agreement
+    from vs_sim.store import RunFolder
+
+    folder = RunFolder(arguments.run)
+    random_seed = _seed(folder)
+    people = {t.spec.id: t.spec.persuadee for t in folder.transcripts() if t.complete}
+    readers = _readers(folder, arguments.labels)
+    found = agreement(readers, people, seed=random_seed)
+    if arguments.json:
+        print(json.dumps(found.to_dict(), indent=2))
+        return 0
+    print("\n".join([*_table(found), *_notes(readers)]))
+    return 0
+
+
+def _readers(folder: RunFolder, sheets: Sequence[Path]) -> dict[str, dict[str, StatedDonation]]:
+    """Every reader of a run's stated donations by name: rules, models, sheets, and the annotators of a reference."""
+    from vs_sim.label_sheet import read_sheet
+    from vs_sim.outcome import stated_donation
+    from vs_sim.second_reader import readings
+
+    transcripts = [t for t in folder.transcripts() if t.complete]
+    readers = {"rules": {t.spec.id: stated_donation(t.utterances) for t in transcripts}}
+    for model, read in readings(folder).items():
+        readers[model] = {id_: r.stated for id_, r in read.items() if r.stated is not None}
+    if (folder.path / "reference.json").is_file():
+        readers["annotators"] = _annotators(folder)
+    for sheet in sheets:
+        name = sheet.stem if sheet.stem not in readers else str(sheet)
+        readers[name] = read_sheet(sheet, readers["rules"].keys())
+    return readers
+
+
+def _annotators(folder: RunFolder) -> dict[str, StatedDonation]:
+    """The intended donations (B5) of a reference: an amount, $0 as a refusal, none as undetermined; what nobody annotated is missing."""
+    from vs_sim.human import load_human
+    from vs_sim.records import StatedDonation
+
+    found = {}
+    for one in load_human(folder.path).annotations:
+        if one.annotated and one.stated_cents:
+            found[one.conversation] = StatedDonation(status="amount", cents=one.stated_cents)
+        elif one.annotated:
+            found[one.conversation] = StatedDonation(status="undetermined" if one.stated_cents is None else "refused")
+    return found
+
+
+def _table(found: Agreement) -> list[str]:
+    from vs_sim.records import printable
+
+    letter = dict(zip(found.readers, _letters(len(found.readers)), strict=True))
+    lines = ["Stated donations by reader", "", f"{'':<52}{'amount':>10}{'refused':>10}{'undetermined':>14}{'missing':>10}"]
+    for name, n in found.readers.items():
+        label = f"{letter[name]}  {printable(name)}"
+        lines += [label] if len(label) > 51 else []
+        lines.append(f"{label if len(label) <= 51 else '':<52}{n['amount']:>10}{n['refused']:>10}{n['undetermined']:>14}{n['missing']:>10}")
+    lines += ["", "Agreement of two, with 95 % intervals", ""]
+    lines.append(f"{'':<9}{'n':>6}{'same kind':>22}{'kappa':>22}{'both amount':>13}{'same cents':>22}")
+    for pair in found.pairs:
+        kind = pair.kind
+        lines.append(
+            f"{letter[pair.first]} and {letter[pair.second]:<3}{kind.n:>6}{_number(kind.percent, kind.percent_interval):>22}"
+            f"{_number(kind.value, kind.interval):>22}{pair.n_amounts:>13}{_number(pair.same_cents, pair.same_cents_interval):>22}"
+        )
+    lines += ["", "Krippendorff's alpha of all, over the n dialogues that two or more have read, with 95 % intervals", ""]
+    for what, alpha in (("kind", found.kind), ("cents, a refusal being 0 (ratio level)", found.cents)):
+        lines.append(f"{_number(alpha.value, alpha.interval):<20}  {what}; n = {alpha.n_units}")
+    for pair in found.pairs:
+        if pair.kind.n:
+            lines += [
+                "",
+                f"{letter[pair.first]} down, {letter[pair.second]} across".ljust(24) + "".join(f"{k:>14}" for k in pair.kind.categories),
+            ]
+            rows = zip(pair.kind.categories, pair.kind.confusion, strict=True)
+            lines += [f"{category:<24}" + "".join(f"{n:>14}" for n in row) for category, row in rows]
+    return lines
+
+
+def _letters(n: int) -> list[str]:
+    return [chr(ord("A") + i) if i < 26 else f"R{i + 1}" for i in range(n)]
+
+
+def _number(value: float | None, interval: Interval | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" + ("" if interval is None else f" [{interval.low:.2f}, {interval.high:.2f}]")
+
+
+def _notes(readers: dict[str, dict[str, StatedDonation]]) -> list[str]:
+    """What keeps agreement from being told: a single reader, or one who read only what the rules leave open."""
+    if len(readers) == 1:
+        return ["", "Only the rules have read this run: vs-sim outcome read --all adds a model, vs-sim outcome sheet people."]
+    settled = {id_ for id_, stated in readers["rules"].items() if stated.status != "undetermined"}
+    only_open = [name for name, read in readers.items() if name != "rules" and read and settled and not settled & read.keys()]
+    return [
+        line
+        for name in only_open
+        for line in (
+            "",
+            f"{name} read only dialogues that the rules leave open;",
+            "its agreement with the rules says nothing (vs-sim outcome read --all).",
+        )
+    ]
