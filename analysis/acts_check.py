@@ -1,0 +1,212 @@
+"""How well the rules for the persuadee's acts agree with people: precision, recall and F1 on annotated dialogues.
+
+The rules were made with one half of the annotated dialogues in sight, `tuned_on`; what they are worth is read from the other half. An act
+is right for a sentence that people gave one of its labels, for a turn with such a sentence, and for a dialogue with such a turn. People
+disagree as well, so that 1 cannot be reached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.acts import Act, acts
+from analysis.uncertainty import percentile_interval
+from vs_sim.human import HumanReference
+from vs_sim.records import Record
+
+Unit = Literal["sentence", "turn", "dialogue"]
+_RESISTS = frozenset({"negative-reaction-to-donation", "disagree-donation", "disagree-donation-more"})
+LABELS: dict[Act, frozenset[str]] = {
+    Act.AGREES: frozenset({"agree-donation", "provide-donation-amount", "confirm-donation"}),
+    Act.NAMES_AMOUNT: frozenset({"provide-donation-amount"}),
+    Act.REFUSES: frozenset({"disagree-donation", "disagree-donation-more"}),
+    Act.RESISTS: _RESISTS,
+    Act.PLEADS_MEANS: _RESISTS,
+    Act.DOUBTS_CHARITY: _RESISTS,
+    Act.GIVES_ELSEWHERE: _RESISTS,
+    Act.ASKS: frozenset(
+        {
+            "ask-org-info",
+            "ask-donation-procedure",
+            "ask-persuader-donation-intention",
+            "task-related-inquiry",
+            "personal-related-inquiry",
+        }
+    ),
+    Act.ASKS_CHARITY: frozenset({"ask-org-info"}),
+}
+"""Labels of PersuasionForGood that an act stands for."""
+PART_OF = frozenset({Act.PLEADS_MEANS, Act.DOUBTS_CHARITY, Act.GIVES_ELSEWHERE})
+"""Acts that people did not tell apart from others with the same labels: they have a precision, but no recall."""
+
+
+@dataclass(frozen=True)
+class AnnotatedTurn:
+    """A turn of a persuadee: id of the dialogue, the persuader's turn before it, and its sentences, each with its labels."""
+
+    dialogue: str
+    heard: str
+    sentences: tuple[tuple[str, frozenset[str]], ...]
+
+
+class Checked(Record):
+    """How well the rules of one act do; what cannot be computed is None.
+
+    Attributes:
+        act: the act.
+        unit: ``"sentence"``, ``"turn"`` or ``"dialogue"``.
+        n_units, n_dialogues: how many there are.
+        n_annotated, n_found: how many have the act by people's labels, and by the rules.
+        precision, recall, f1: 0 to 1, each with the ends of its 95 % interval (dialogues drawn with replacement).
+        f1_tuned: F1 on the dialogues that were in sight when the rules were made.
+    """
+
+    act: Act
+    unit: Unit
+    n_units: int
+    n_dialogues: int
+    n_annotated: int
+    n_found: int
+    precision: float | None
+    precision_low: float | None
+    precision_high: float | None
+    recall: float | None
+    recall_low: float | None
+    recall_high: float | None
+    f1: float | None
+    f1_low: float | None
+    f1_high: float | None
+    f1_tuned: float | None
+
+
+def tuned_on(dialogue: str) -> bool:
+    """True if a dialogue, by its id in the data, belongs to the half that the rules were made on; half of all ids do."""
+    return hashlib.sha256(dialogue.encode()).digest()[0] % 2 == 0
+
+
+def annotated_turns(reference: HumanReference) -> list[AnnotatedTurn]:
+    """The persuadees' annotated turns of a reference, in order; sentences without a text or a turn are left out."""
+    found = []
+    for transcript, annotation in zip(reference.transcripts, reference.annotations, strict=True):
+        said = [turn.text for turn in transcript.turns]
+        by_turn: dict[int, list[tuple[str, frozenset[str]]]] = {}
+        for sentence in annotation.sentences:
+            if sentence.role == "persuadee" and sentence.turn is not None and sentence.text is not None:
+                by_turn.setdefault(sentence.turn, []).append((sentence.text, frozenset(sentence.acts)))
+        for turn, sentences in sorted(by_turn.items()):
+            found.append(AnnotatedTurn(annotation.dialogue, said[turn - 1] if turn else "", tuple(sentences)))
+    return found
+
+
+def check_acts(turns: Iterable[AnnotatedTurn], *, seed: int = 0, n_resamples: int = 2000) -> list[Checked]:
+    """Precision, recall and F1 of every act, by sentence, by turn and by dialogue, on the half that the rules were not made on.
+
+    Args:
+        turns: annotated turns of persuadees, whole dialogues.
+        seed: of the resampling of dialogues, 0 or more.
+        n_resamples: number of bootstrap samples.
+    """
+    units: dict[Unit, list[tuple[str, frozenset[str], frozenset[Act]]]] = {"sentence": [], "turn": [], "dialogue": []}
+    dialogues: dict[str, tuple[frozenset[str], frozenset[Act]]] = {}
+    for turn in turns:
+        labels = frozenset[str]().union(*(labels for _, labels in turn.sentences))
+        found = acts(" ".join(text for text, _ in turn.sentences), turn.heard)
+        units["sentence"] += [(turn.dialogue, given, acts(text, turn.heard)) for text, given in turn.sentences]
+        units["turn"].append((turn.dialogue, labels, found))
+        before = dialogues.get(turn.dialogue, (frozenset[str](), frozenset[Act]()))
+        dialogues[turn.dialogue] = (before[0] | labels, before[1] | found)
+    units["dialogue"] = [(id_, labels, found) for id_, (labels, found) in dialogues.items()]
+    return [_check(act, unit, units[unit], seed, n_resamples) for act in LABELS for unit in units]
+
+
+def _check(act: Act, unit: Unit, units: Sequence[tuple[str, frozenset[str], frozenset[Act]]], seed: int, n_resamples: int) -> Checked:
+    counts: dict[str, npt.NDArray[np.int64]] = {}  # per dialogue: right, found, annotated, units
+    for dialogue, labels, found in units:
+        is_annotated, is_found = bool(labels & LABELS[act]), act in found
+        row = counts.setdefault(dialogue, np.zeros(4, dtype=np.int64))
+        row += (is_annotated and is_found, is_found, is_annotated, 1)
+    held_out = np.array([row for id_, row in counts.items() if not tuned_on(id_)], dtype=np.int64).reshape(-1, 4)
+    tuned = np.array([row for id_, row in counts.items() if tuned_on(id_)], dtype=np.int64).reshape(-1, 4)
+    n = len(held_out)
+    total = held_out.sum(axis=0)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples) @ held_out if n else np.zeros((1, 4), dtype=np.int64)
+    whole = act not in PART_OF
+    numbers: dict[str, float | None] = {}
+    for name, scores in (("precision", _precision), ("recall", _recall), ("f1", _f1)):
+        known = whole or name == "precision"
+        value = float(scores(total)) if known else np.nan
+        numbers[name] = None if np.isnan(value) else value
+        resampled = scores(drawn)
+        resampled = resampled[~np.isnan(resampled)]
+        interval = percentile_interval(resampled) if numbers[name] is not None and len(resampled) else None
+        numbers[f"{name}_low"], numbers[f"{name}_high"] = interval or (None, None)
+    f1_tuned = float(_f1(tuned.sum(axis=0)))
+    return Checked(
+        act=act,
+        unit=unit,
+        n_units=int(total[3]),
+        n_dialogues=n,
+        n_annotated=int(total[2]),
+        n_found=int(total[1]),
+        **numbers,
+        f1_tuned=None if np.isnan(f1_tuned) or not whole else f1_tuned,
+    )
+
+
+def _ratio(above: npt.NDArray[np.int64], below: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return np.asarray(np.divide(above, below, out=np.full(np.shape(below), np.nan), where=np.asarray(below) > 0), dtype=np.float64)
+
+
+def _precision(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return _ratio(counts[..., 0], counts[..., 1])
+
+
+def _recall(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return _ratio(counts[..., 0], counts[..., 2])
+
+
+def _f1(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return _ratio(2 * counts[..., 0], counts[..., 1] + counts[..., 2])
+
+
+def render(checked: Sequence[Checked]) -> str:
+    """The table for a terminal: at most 100 columns, one block per unit.
+
+    Raises:
+        ValueError: if there is nothing to show.
+    """
+    if not checked:
+        raise ValueError("there is nothing checked to show, expected at least one act")
+    lines = ["Rules for the persuadee's acts against people's labels, on dialogues that the rules were not made on"]
+    for unit in dict.fromkeys(c.unit for c in checked):
+        rows = [c for c in checked if c.unit == unit]
+        lines += ["", f"By {unit}: {rows[0].n_units:,} of {rows[0].n_dialogues:,} dialogues", ""]
+        lines.append(f"{'':<17}{'labelled':>9}{'found':>7}{'precision':>17}{'recall':>17}{'F1':>17}{'F1 tuned':>11}")
+        for c in rows:
+            cells = (_cell(getattr(c, k), getattr(c, f"{k}_low"), getattr(c, f"{k}_high")) for k in ("precision", "recall", "f1"))
+            lines.append(f"{c.act:<17}{c.n_annotated:>9}{c.n_found:>7}" + "".join(f"{x:>17}" for x in cells) + f"{_share(c.f1_tuned):>11}")
+    notes = (
+        "In brackets: 95 % interval (dialogues drawn with replacement). F1 tuned: on the dialogues that were in sight when the rules were "
+        "made, which flatters them.",
+        "pleads_means, doubts_charity and gives_elsewhere are parts of what people labelled as a whole: found is right if it is any "
+        "resistance; which share of each was found cannot be known.",
+    )
+    for note in notes:
+        lines += ["", *textwrap.wrap(note, 100, subsequent_indent="  ")]
+    return "\n".join(lines) + "\n"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}".replace("0.", ".", 1) if value < 0.995 else "1.00"
+
+
+def _cell(value: float | None, low: float | None, high: float | None) -> str:
+    return _share(value) + (f" [{_share(low)}, {_share(high)}]" if low is not None else "")
