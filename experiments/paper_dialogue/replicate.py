@@ -1,0 +1,310 @@
+"""The paper's dialogue study in one command: people, run, and Tables 21 and 22 beside the published values.
+
+    python experiments/paper_dialogue/replicate.py --p4g PATH
+
+PATH is PersuasionForGood as you have it (CSV files or ConvoKit's corpus) or a reference made of it by `vs-sim human import`. The same
+command again goes on where it stopped; with everything run it only prints. What it writes: people/ beside this file (the 200 matched
+pairs; ignored by git), the run folder, and in it table21.csv, table22.csv and figure.png / .pdf.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from analysis.compare import Comparison
+from analysis.grid import Grid, compare_all
+from analysis.language import Speech, language, speeches
+from analysis.measure import Measured
+from analysis.samples import HumanSample, donations, human_donations
+from vs_sim.errors import VsSimError
+from vs_sim.human import HumanReference, load_human
+from vs_sim.store import RunFolder
+from vs_sim.study import RunOptions, Study, load_study
+
+HERE = Path(__file__).resolve().parent
+FILTER = "paper_test"
+TABLE_22 = ("distinct_1", "distinct_2", "distinct_3", "semantic_diversity", "flesch_kincaid")
+
+
+class Published(NamedTuple):
+    """One figure of the paper: published.csv, a row."""
+
+    table: str
+    model: str
+    model_in_paper: str
+    condition: str
+    metric: str
+    value: float
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code of `vs-sim`."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--p4g", type=Path, metavar="PATH", help="PersuasionForGood, or a reference made of it; needed once")
+    parser.add_argument("--out", type=Path, default=Path("runs/paper_dialogue"), metavar="RUN", help="run folder (default: %(default)s)")
+    parser.add_argument("-n", type=int, metavar="N", help="only the first N of the 200 pairs")
+    parser.add_argument("--rounds", type=int, help="fewer rounds than the study has")
+    parser.add_argument("--model", metavar="PROVIDER:MODEL", help="one model in place of all")
+    parser.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server for all models")
+    parser.add_argument("--concurrency", type=int, metavar="N", help="conversations at a time")
+    parser.add_argument("--only-tables", action="store_true", help="ask no model: print what has been run")
+    parser.add_argument("--semantic", action="store_true", help="semantic diversity too (needs the extra 'semantic')")
+    arguments = parser.parse_args(argv)
+    try:
+        people = matched_people(arguments.p4g)
+        study = the_study(arguments)
+        folder = RunFolder(arguments.out)
+        done = True
+        if not arguments.only_tables:
+            done = run(study, folder)
+        report(folder, people, semantic=arguments.semantic)
+    except VsSimError as error:
+        print(f"replicate: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0 if done else 1
+
+
+def matched_people(p4g: Path | None) -> HumanReference:
+    """The 200 test dialogues of the paper as a reference of their own, made if it is not there yet."""
+    from vs_sim.human_import import import_human, sample_human
+
+    folder = HERE / "people"
+    if p4g is None:
+        return load_human(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        whole = load_human(p4g) if (p4g / "reference.json").is_file() else import_human(p4g, Path(scratch) / "all")
+        (sample,) = sample_human(whole, folder, filter=FILTER)
+    return sample
+
+
+def the_study(arguments: argparse.Namespace) -> Study:
+    """The study file, cut down as the command line says."""
+    study = load_study(HERE / "study.toml", model=arguments.model)
+    changes: dict[str, Any] = {}
+    if arguments.n is not None:
+        changes["persuadees"] = study.persuadees[: arguments.n]
+    if arguments.rounds is not None:
+        changes |= {"rounds": arguments.rounds, "min_rounds": min(study.min_rounds, arguments.rounds)}
+    options = {key: value for key in ("base_url", "concurrency") if (value := getattr(arguments, key)) is not None}
+    if arguments.base_url is not None:
+        options["endpoints"] = {}
+    changes["run"] = RunOptions.model_validate({**study.run.model_dump(), **options})
+    return Study.model_validate({**study.model_dump(), **changes})
+
+
+def run(study: Study, folder: RunFolder) -> bool:
+    """Run what is missing; True if every conversation is complete."""
+    from vs_sim.commands.model import fetch_weights
+    from vs_sim.run import run_study
+    from vs_sim.show import RunDisplay
+
+    fetch_weights(study.models)
+    with RunDisplay(watch=False) as display:
+        result = asyncio.run(run_study(study, folder, display))
+    print(f"{result.n_complete} of {result.n_planned} conversations are complete in {folder.path}\n")
+    return result.n_complete == result.n_planned
+
+
+def report(folder: RunFolder, people: HumanReference, *, semantic: bool) -> None:
+    """Both tables on the terminal and in the run folder, and the figure."""
+    from analysis.plots import save
+    from analysis.tables import write_csv
+
+    transcripts, planned, study = folder.transcripts(), folder.planned(), folder.manifest()["study"]
+    human = human_donations(people.transcripts, "actual", "drop", source="the 200 test dialogues of PersuasionForGood")
+    grid = compare_all(donations(transcripts, "actual", planned), human, seed=study["seed"], margins=study.get("margins"))
+    published = read_published()
+    print(table_21(grid, human, published))
+    write_csv(grid, folder.path / "table21.csv")
+    spoken = speeches(transcripts, planned)
+    if spoken:
+        measured = measure_language(spoken, people, study["seed"], semantic=semantic)
+        print(table_22(measured, grid, published))
+        with (folder.path / "table22.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(Measured.model_fields)
+            writer.writerows(["" if v is None else v for v in json.loads(m.model_dump_json()).values()] for m in measured)
+    paths = save(draw(grid, published), folder.path / "figure")
+    print(f"tables: {folder.path / 'table21.csv'}, {folder.path / 'table22.csv'}   figure: {', '.join(map(str, paths))}")
+
+
+def read_published() -> list[Published]:
+    """The paper's figures."""
+    with (HERE / "published.csv").open(encoding="utf-8", newline="") as file:
+        rows = [{**row, "value": float(row["value"])} for row in csv.DictReader(file)]
+    return [Published(**{key: row[key] for key in Published._fields}) for row in rows]
+
+
+def table_21(grid: Grid, human: HumanSample, published: Sequence[Published]) -> str:
+    """KS and L1 per dialogue by model and condition, ours beside the paper's, with floor and baselines."""
+    printed = {(p.model, p.condition, p.metric): p.value for p in published if p.table == "21"}
+    names = {p.model: p.model_in_paper for p in published if p.model}
+    lines = ["Table 21: distance of the simulated donations from those of the matched humans (paper: GPT-4.1 as persuader)", ""]
+    lines += [_line("", "", "KS", "", "L1 per dialogue, $"), _line("", "n", "ours", "paper", "ours", "paper")]
+    model = None
+    for c in grid.comparisons:
+        if c.model != model:
+            model = c.model
+            lines.append(names.get(model, model))
+        ours = [_own(c, name) for name in ("ks", "l1_per_dialogue")]
+        theirs = [_number(printed.get((c.model, c.condition, name))) for name in ("ks", "l1_per_dialogue")]
+        n = str(c.n) + (f" ({c.n_missing} missing)" if c.n_missing else "")
+        lines.append(_line(f"  {c.condition}", n, ours[0], theirs[0], ours[1], theirs[1]))
+    lines += ["mean over the models", *_means(grid, published)]
+    one = next((c for c in grid.comparisons if c.n), None)
+    if one is not None:
+        ks, l1 = one.metric("ks"), one.metric("l1_per_dialogue")
+        lines.append("for comparison")
+        lines.append(
+            _line("  humans at that n", str(one.n_personas), f"{_number(ks.floor_mean)}, 95 % {_number(ks.floor_q95)}", "", "", "")
+        )
+        lines.append(_line("  humans shuffled", "", "", "", _number(l1.baseline_shuffled), ""))
+        lines.append(_line("  all give $0", "", _number(ks.baseline_zero), "", _number(l1.baseline_zero), ""))
+        lines.append(_line("  all give median", "", _number(ks.baseline_median), "", _number(l1.baseline_median), ""))
+    lines.append(_line("  tuned Llama-3.1-8B", "", "", ".119", "", ".608"))
+    lines += [
+        "",
+        f"Humans: {human.n} actual donations up to $2 ({human.n_dropped} above it dropped), mean ${human.cents.mean() / 100:.2f}.",
+    ]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _means(grid: Grid, published: Sequence[Published]) -> list[str]:
+    """Means over the models of a condition; the paper's over all nine rows (as printed it averages the first seven)."""
+    lines = []
+    for condition in dict.fromkeys(c.condition for c in grid.comparisons):
+        cells = []
+        for name in ("ks", "l1_per_dialogue"):
+            own = [c.metric(name).value for c in grid.comparisons if c.condition == condition]
+            theirs = [p.value for p in published if p.table == "21" and p.model and (p.condition, p.metric) == (condition, name)]
+            cells += [_number(_mean(own)), _number(_mean(theirs))]
+        lines.append(_line(f"  {condition}", "", cells[0], cells[1], cells[2], cells[3]))
+    return lines
+
+
+def measure_language(spoken: Sequence[Speech], people: HumanReference, seed: int, *, semantic: bool) -> list[Measured]:
+    """Table 22's metrics of every condition and model, and of the matched humans by the same code."""
+    human = speeches(people.transcripts, [t.spec for t in people.transcripts])
+    found = language(spoken, human, seed=seed)
+    if semantic:
+        from analysis.semantic import minilm
+        from analysis.semantic import semantic as meaning
+
+        found += meaning(spoken, human, minilm(), seed=seed)
+    return [m for m in found if m.name in TABLE_22]
+
+
+def table_22(measured: Sequence[Measured], grid: Grid, published: Sequence[Published]) -> str:
+    """Language by condition, averaged over the models, ours beside the paper's and the humans'."""
+    printed = {
+        (p.condition, p.metric): p.value for p in published if p.table == "22" and p.model_in_paper in ("mean over models", "humans")
+    }
+    condition_of = {c.arm: c.condition for c in grid.comparisons}
+    names = [name for name in TABLE_22 if any(m.name == name for m in measured)]
+    titles = {m.name: m.title for m in measured}
+    lines = ["Table 22: language of the persuadees, mean over the models (ours | paper)", ""]
+    lines.append(f"{'':<20}" + "".join(f"{titles[name]:>22}" for name in names[:3]))
+    rows: list[list[str]] = []
+    for condition in dict.fromkeys(condition_of.values()):
+        cells = [condition]
+        for name in names:
+            own = [m.value for m in measured if m.name == name and condition_of[m.label] == condition]
+            cells.append(f"{_number(_mean(own))} | {_number(printed.get((condition, name)))}")
+        rows.append(cells)
+    humans = ["humans"]
+    for name in names:
+        value = next((m.human for m in measured if m.name == name), None)
+        humans.append(f"{_number(value)} | {_number(printed.get(('humans', name)))}")
+    rows.append(humans)
+    lines += [f"{row[0]:<20}" + "".join(f"{cell:>22}" for cell in row[1:4]) for row in rows]
+    if len(names) > 3:
+        lines += ["", f"{'':<20}" + "".join(f"{titles[name]:>22}" for name in names[3:])]
+        lines += [f"{row[0]:<20}" + "".join(f"{cell:>22}" for cell in row[4:]) for row in rows]
+    lines += [
+        "",
+        "The paper does not state its tokeniser, and its human values cannot be reproduced with the usual definitions:",
+        "compare our columns with our humans, never with the printed ones. Near the humans is good, high is not.",
+    ]
+    if "semantic_diversity" not in names:
+        lines.append("Semantic diversity is not measured: give --semantic.")
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def draw(grid: Grid, published: Sequence[Published]) -> Any:
+    """KS by model and condition: ours filled with its interval, the paper's hollow, the humans' noise floor as a band."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    from analysis.plots import STYLES
+
+    models = list(dict.fromkeys(c.model for c in grid.comparisons))
+    conditions = list(dict.fromkeys(c.condition for c in grid.comparisons))
+    printed = {(p.model, p.condition): p.value for p in published if p.table == "21" and p.metric == "ks" and p.model}
+    names = {p.model: p.model_in_paper for p in published if p.model}
+    figure = Figure(figsize=(7.2, 1.5 + 0.62 * len(models)), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.add_subplot()
+    floor = next((c.metric("ks").floor_q95 for c in grid.comparisons if c.metric("ks").floor_q95 is not None), None)
+    if floor is not None:
+        ax.axvspan(0, floor, color="#e3e3e3", linewidth=0, zorder=0)
+    for c in grid.comparisons:
+        i = conditions.index(c.condition)
+        y = models.index(c.model) + (i - (len(conditions) - 1) / 2) * 0.13
+        ks, style = c.metric("ks"), STYLES[i]
+        if ks.low is not None and ks.high is not None:
+            ax.plot([ks.low, ks.high], [y, y], color=style.color, linewidth=1.1, zorder=2)
+        if ks.value is not None:
+            ax.plot(ks.value, y, marker=style.marker, markersize=4.5, color=style.color, linestyle="", zorder=3)
+        if (c.model, c.condition) in printed:
+            ax.plot(
+                printed[c.model, c.condition],
+                y,
+                marker=style.marker,
+                markersize=5.5,
+                linestyle="",
+                zorder=4,
+                color=style.color,
+                fillstyle="none",
+            )
+    ax.set_yticks(range(len(models)), [names.get(m, m.partition(":")[2]) for m in models], fontsize=8)
+    ax.set_ylim(len(models) - 0.5, -0.5)
+    ax.set_xlim(0, 1)
+    ax.set_xlabel("KS distance from the matched humans (band: 95 % of humans against humans at that n)", fontsize=8)
+    ax.tick_params(axis="x", labelsize=7.5)
+    ax.spines[["top", "right"]].set_visible(False)
+    handles = [Line2D([], [], color=s.color, marker=s.marker, markersize=4.5, linewidth=1.1) for s in STYLES[: len(conditions)]]
+    hollow = Line2D([], [], color="#444444", marker="o", markersize=5.5, fillstyle="none", linestyle="")
+    figure.legend([*handles, hollow], [*conditions, "published"], loc="outside lower center", ncols=4, fontsize=7.5, frameon=False)
+    return figure
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _own(c: Comparison, name: str) -> str:
+    metric = c.metric(name)
+    interval = "" if metric.low is None or metric.high is None else f" [{_number(metric.low)}, {_number(metric.high)}]"
+    return _number(metric.value) + interval
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}".removeprefix("0") if value < 0.9995 else f"{value:.2f}"
+
+
+def _line(label: str, n: str, ks: str, ks_paper: str, l1: str, l1_paper: str = "") -> str:
+    return f"{label:<22}{n:>16}{ks:>19}{ks_paper:>8}{l1:>19}{l1_paper:>8}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
