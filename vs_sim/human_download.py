@@ -18,6 +18,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
+import filelock
+
 from vs_sim.errors import DownloadError, HumanDataError
 from vs_sim.fetch import cache_folder
 from vs_sim.human import HumanReference
@@ -59,23 +61,27 @@ def fetch_human(home: Home = "convokit", out: str | Path = "human", url: str | N
     folder = cache_folder().with_name("human") / re.sub(r"[^A-Za-z0-9.]+", "-", address)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{folder}.lock"):  # another process that fetches the same is waited for
+            return _fetch(home, address, folder, Path(out))
+    except OSError as error:
+        raise DownloadError(f"{folder}: cannot be written: {error.strerror}; set VS_SIM_CACHE to a folder with room") from None
+
+
+def _fetch(home: Home, address: str, folder: Path, out: Path) -> HumanReference:
+    try:
         if home == "official":
             for name in OFFICIAL:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 _download(f"{address}/{name}", folder / name, home)
         else:
             archive = folder / "persuasionforgood-corpus.zip"
             _download(address, archive, home)
             unpack(archive, folder / "persuasionforgood-corpus")
-    except OSError as error:
-        raise DownloadError(f"{folder}: cannot be written: {error.strerror}; set VS_SIM_CACHE to a folder with room") from None
+        reference = import_human(folder, out)
     except HumanDataError:
-        shutil.rmtree(folder)  # a damaged archive would be taken for a whole one next time
+        shutil.rmtree(folder)  # what is damaged would be taken for whole the next time
         raise
-    try:
-        return import_human(folder, out)
-    finally:
-        shutil.rmtree(folder)  # the reference is what is kept
+    shutil.rmtree(folder)  # the reference is what is kept
+    return reference
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -117,9 +123,10 @@ def _copy(source: IO[bytes], target: IO[bytes], room: int, archive: Path) -> int
 
 def _download(url: str, path: Path, home: Home) -> None:
     """Makes `path` the file at an address; a connection that is cut off is opened again for the rest."""
-    part = path.with_name(path.name + ".part")
     if path.exists():
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
     why, tries = "it sent nothing", 0
     while tries < N_TRIES:
         time.sleep(0.5 * tries)
