@@ -176,8 +176,8 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         differences: dict[float, Interval | None] = dict.fromkeys((0.95, 0.90))
         if draws is not None and value is not None:
             resampled = summary(support, draws)
-            interval = percentile_interval(resampled)
-            differences = {level: percentile_interval(resampled - human_resampled, level) for level in differences}
+            interval = percentile_interval(resampled, n=n_personas)
+            differences = {level: percentile_interval(resampled - human_resampled, level, n_personas) for level in differences}
             if name == "share_zero" and value in (0.0, 1.0):  # resampling cannot vary it
                 interval = share_interval(n_personas if value else 0, n_personas)
                 for level in differences:
@@ -210,8 +210,8 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         interval = bound = None
         if draws is not None and value is not None:
             resampled = distance(support, draws, human_draws)
-            interval = distance_interval(resampled, value, ps.get(name))
-            bound = distance_interval(resampled, value, None, 0.90)
+            interval = distance_interval(resampled, value, ps.get(name), n=n_personas)
+            bound = distance_interval(resampled, value, None, 0.90, n_personas)
         low, high = _ends(interval)
         floor_rng = np.random.default_rng(floor_seed)  # the same human pairs for every distance
         floor = noise_floor(human.cents, distance, n_personas, human.n, rng=floor_rng, n_resamples=n_resamples) if n else None

@@ -144,7 +144,11 @@ def _differences(a: Cents, b: Cents, persona_of: Cents, n_personas: int, human: 
     for name, (unit, summary) in SUMMARIES.items():
         of = partial(summary, support)
         value = float(of(both[1]) - of(both[0]))
-        interval = percentile_interval(of(drawn @ tables[1]) - of(drawn @ tables[0])) if n_personas > 1 and not np.isnan(value) else None
+        interval = (
+            percentile_interval(of(drawn @ tables[1]) - of(drawn @ tables[0]), n=n_personas)
+            if n_personas > 1 and not np.isnan(value)
+            else None
+        )
         low, high = interval or (None, None)
         found.append(Difference(metric=name, unit=unit, value=None if np.isnan(value) else value, low=low, high=high, p=test(of, value)))
     persona_names = [str(i) for i in persona_of]
@@ -157,22 +161,22 @@ def _differences(a: Cents, b: Cents, persona_of: Cents, n_personas: int, human: 
         interval = None
         if n_personas > 1:
             resampled = [distance(support, drawn @ table, human_draws) for table in tables]
-            interval = _distance_difference(values, resampled, [p[name] for p in ps])
+            interval = _distance_difference(values, resampled, [p[name] for p in ps], n_personas)
         low, high = interval or (None, None)
         p = test(lambda counts, distance=distance: distance(support, counts, human_counts), values[1] - values[0])  # type: ignore[misc]
         found.append(Difference(metric=name, unit=unit, value=values[1] - values[0], low=low, high=high, p=p))
     return found
 
 
-def _distance_difference(values: Sequence[float], resampled: Sequence[Floats], ps: Sequence[float]) -> Interval | None:
+def _distance_difference(values: Sequence[float], resampled: Sequence[Floats], ps: Sequence[float], n: int) -> Interval | None:
     """Interval of the second distance minus the first.
 
     Resampling adds to both distances, and more to the smaller; the interval is moved back by that. A condition that cannot be told from
     the humans may have no distance at all: the interval then reaches as far as the other's distance does.
     """
     moved = resampled[1] - resampled[0]
-    interval = percentile_interval(moved - (moved.mean() - (values[1] - values[0])))
-    own = [distance_interval(draws, value, p) for draws, value, p in zip(resampled, values, ps, strict=True)]
+    interval = percentile_interval(moved - (moved.mean() - (values[1] - values[0])), n=n)
+    own = [distance_interval(draws, value, p, n=n) for draws, value, p in zip(resampled, values, ps, strict=True)]
     if interval is None:
         return None
     low = min(interval.low, -own[0].high) if own[0] is not None and ps[1] > 0.05 else interval.low
@@ -193,6 +197,6 @@ def _l1(a: Cents, b: Cents, persona_of: Cents, matched: list[tuple[int, int]], s
         return Difference(metric="l1_per_dialogue", unit="dollars", value=value, low=None, high=None, p=None)
     drawn = rng_people.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
     signs = 1 - 2 * rng_swap.integers(2, size=(n_resamples, len(names)))
-    low, high = percentile_interval((drawn @ totals) / (drawn @ sizes)) or (None, None)
+    low, high = percentile_interval((drawn @ totals) / (drawn @ sizes), n=len(names)) or (None, None)
     p = upper_p(np.abs(signs @ totals) / sizes.sum(), abs(value))
     return Difference(metric="l1_per_dialogue", unit="dollars", value=value, low=low, high=high, p=p)

@@ -224,3 +224,16 @@ def test_difference_of_intervals_agrees_with_newcombe() -> None:
     found = difference_of_intervals(0.8, Interval(a.low, a.high), 0.6, Interval(b.low, b.high))
     assert found == (pytest.approx(0.0524, abs=5e-5), pytest.approx(0.3339, abs=5e-5))
     assert difference_of_intervals(0.8, Interval(0.7, 0.9), None, None) is None
+
+
+def test_intervals_of_few_people_are_wider() -> None:
+    rng = np.random.default_rng(0)
+    people = rng.normal(size=(2000, 8))
+    covered: dict[int | None, list[bool]] = {None: [], 8: []}
+    for sample in people:
+        means = sample[rng.integers(8, size=(400, 8))].mean(axis=1)
+        for n, hits in covered.items():
+            low, high = percentile_interval(means, n=n) or (1.0, -1.0)
+            hits.append(low <= 0 <= high)
+    assert np.mean(covered[None]) < 0.90
+    assert np.mean(covered[8]) == pytest.approx(0.95, abs=0.015)
