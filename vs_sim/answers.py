@@ -18,18 +18,32 @@ Answer = Literal["refused", "declined part", "rethinks", "vague yes"]
 _YES = re.compile(
     r"^\W*(?:(?:oh|well|hmm+|ah|um+|and|so|then|lol|haha)\W+){0,2}"
     r"(?:yes|yeah|yea|yep|yup|ya|sure|surely|ok|okay|okey|alright|all right|fine|deal|absolutely|definitely|of course|certainly|agreed"
-    r"|gladly|correct|right|no problem|why not|indeed|you got it|sounds good|done|i (?:guess|suppose|think) so)\b"
+    r"|gladly|correct|right|no problem|why not|indeed|you got it|sounds good|done|with pleasure|i (?:guess|suppose|think) so)\b"
+    r"(?!\s(?:it|it's|they|the|there|people|children|kids|not)\b)"
 )
 _OKAY = re.compile(r"^\W*(?:(?:oh|well)\W+)?(?:(?P<okay>ok|okay|okey|right|fine|alright|all right)|yes|yeah|ya|yea)\b")
 _ABLE = r"(?:'d|'ll| will| would| (?:think i )?(?:can|could)(?: probably| definitely)?| probably can| guess i can| suppose i can)"
-_GOOD = r"(?:fine|good|great|reasonable|ok|okay|perfect|fair|doable|right|correct|acceptable|comfortable|manageable|do|deal|plan)"
+_GOOD = (
+    r"(?:(?:fine|good|great|reasonable|ok|okay|perfect|fair|doable|right|correct|acceptable|comfortable|manageable|do|deal|plan)"
+    r"(?!\s(?:cause|charity|organi[sz]ation|point|question|thing|way|work|reason|story|to (?:know|hear)))\b)"
+)
 _ACCEPTS = words(
     rf"(?:i|we){_ABLE} (?:certainly |definitely |probably |gladly |happily )?(?:do (?:that|it|so)|be (?:happy|glad|willing|able|ok|okay"
     rf"|fine|comfortable))",
     rf"(?:i|we){_ABLE} (?:definitely |probably )?(?:(?:go|agree) (?:with|for|to) (?:that|it)|(?:give|donate|manage|afford"
     rf"|spare) (?:that|it)|agree)",
     r"(?:i'm|i am|im) (?:happy|glad|willing|fine|okay|ok|good|comfortable) (?:to|with)",
-    *(r"(?:i'm|i am|im) in", "i accept", "i agree", "count me in", r"let's do (?:it|that)", "it's a deal", "you have a deal"),
+    *(
+        r"(?:i'm|i am|im) in",
+        "i accept",
+        "i agree",
+        "count me in",
+        r"let's do (?:it|that)",
+        "it's a deal",
+        "you have a deal",
+        "consider it done",
+    ),
+    r"you(?:'ve| have)? (?:convinced|persuaded|sold) me",
     rf"(?:that|it|this)(?:'s|s| is| would be| will be| sounds| seems| works| should be| amount is)(?: \w+){{0,3}} {_GOOD}",
     *(
         r"(?:that|this|it) (?:works|would work|will work|will do|it is)",
@@ -38,7 +52,8 @@ _ACCEPTS = words(
     ),
 )
 _ACCEPTS_AT_END = re.compile(
-    r"\b(?:i (?:can|will)|happy to(?: do (?:that|it|so))?|(?:i'd|i would) (?:love|like"
+    r"^\W*(?:\w+\W+)?i (?:would|could)\W*$|\b(?:i (?:can|will)|(?:count|rely) on me|yes,? you can"
+    r"|happy to(?: do (?:that|it|so))?|(?:i'd|i would) (?:love|like"
     r"|be \w+) to(?: help)?)\W*$"
 )
 _NOT_AT_ALL = re.compile(r"^\W*(?:no|nope|not at all|nah)\b")
@@ -64,7 +79,14 @@ _HEDGE = words(
     *(r"next (?:month|week|time|year)", r"too (?:much|high)"),
 )
 _HARMLESS_HEDGE = words(
-    *(r"not (?:a )?(?:problem|bad|at all)", r"no (?:problem|worries)", "why not", r"(?:don't|do not|wouldn't) mind", "can't wait"),
+    *(
+        "consider it done",
+        r"not (?:a )?(?:problem|bad|at all)",
+        r"no (?:problem|worries)",
+        "why not",
+        r"(?:don't|do not|wouldn't) mind",
+        "can't wait",
+    ),
     *(r"(?:don't|do not) see why not", r"(?:at|the) first", r"not too (?:much|bad)"),
 )
 _SAME = re.compile(
@@ -76,18 +98,19 @@ _SAME = re.compile(
 # No -------------------------------------------------------------------------------------------------------------------------------
 
 _NOT = (
-    r"(?:won't|wont|will not|can't|cant|cannot|can not|(?:do not|don't|dont) (?:want|wish|plan|intend|feel|think)|would not|wouldn't"
-    r"|wouldnt"
-    r"|am not|not|refuse|rather not|prefer not|unable|couldn't|could not)"
+    r"(?:won't|wont|will not|can't|cant|cannot|can not|(?:do not|don't|dont) (?:want|wish|plan|intend|feel|think|choose|care)"
+    r"|would not|wouldn't"
+    r"|wouldnt|am not|(?<!do )(?<!have )(?<!had )not|refuse|rather not|prefer not|unable|couldn't|could not)"
 )
 _I_WILL_NOT_GIVE = re.compile(
     r"(?:\b(?:i|we|i'm|im|i'd|i'll)\b|^\W*(?:(?:sorry|no|nope|unfortunately|actually|and|so|well|honestly|again|then|please)\W+){0,3}"
     r"(?=won't|will not|can't|cannot|not|rather|prefer|unable))"
-    rf"(?: \w+){{0,4}}? ?{_NOT}\b(?: [\w']+){{0,6}}? {GIVING}\b(?P<rest>.{{0,60}})"
+    rf"(?: (?!(?:it|they|you|he|she|who|know|have|had)\b)[\w']+){{0,4}}? ?{_NOT}\b(?! have)"
+    rf"(?: [\w']+){{0,6}}? {GIVING}\b(?P<rest>.{{0,60}})"
 )
 _PARTIAL = re.compile(  # behind "I won't give": not giving is refused but something particular
     r"^\W*(?:\w+ ){0,3}?(?:much|more|a lot|lots|large|big|as|too|higher|whole|full|entire|all|everything|half|that amount|until|without"
-    r"|unless|before|clothes|food|blood|toys|blindly|often|regularly|every|monthly|further|again|because|else|beyond|above|over|extra"
+    r"|unless|yet|before|clothes|food|blood|toys|blindly|often|regularly|every|monthly|further|again|because|else|beyond|above|over|extra"
     r"|other"
     r"|than)\b"
 )
@@ -95,26 +118,41 @@ _MY_MONEY = r"(?:all |all of |it all|the whole |the |every )?(?:of )?(?:my |the 
 _REFUSES = words(
     r"(?:i'll|i will|i'd|i would|i|i'm going to|i am going to|have to|must|going to|gonna|think i'll)"
     r"(?: (?:have to|just|rather|respectfully|politely|probably|need to|must|like to|prefer to|want to|be)){0,3}"
-    r" (?:pass|passing|decline|declining|say no|refuse|opt out)",
+    r" (?:pass|passing|decline|declining|say no|opt out)",
     *(r"(?:i'd|i would|i)(?: \w+)? rather not", "i (?:would )?prefer not(?: to)?"),
-    r"(?:rather|prefer to|going to|want to|like to|need to|will|i'll|i'm|have to|too) keep(?:ing)? "
+    r"(?:rather|prefer to|going to|want to|like to|need to|decided to|will|i'll|i'm|have to|too)"
+    r" (?:keep(?:ing)?|(?:hold|hang)(?:ing)? on to) "
     rf"{_MY_MONEY}(?:money|payment|earnings|pay|reward|bonus|full|2|cash)",
     *(rf"{GIVING} (?:nothing|none|zero)", rf"not (?:really |at all |currently )?interested in (?:{GIVING}|a donation|any donation)"),
     *("nothing (?:from me|this time|today|for now)", "no donations? (?:from me|today|this time)"),
-    r"not (?:even )?(?:a|one) (?:single )?(?:cent|penny|dime|nickel)",
-    rf"(?:won't|will not|not going to|can't|cannot|wouldn't) {GIVING}(?: you| them)? (?:even )?(?:a|one|any) (?:single )?(?:cent|penny"
-    rf"|dime|nickel|money|thing)",
+    r"not (?:even )?(?:a|one|1) (?:single )?(?:cent|penny|dime|nickel)(?! more)",
+    rf"(?:not|\w+n't|cannot|never)(?: going to)? {GIVING}(?: \w+)? (?:even )?(?:a|one|1|any) (?:single )?(?:cent|penny|dime|nickel"
+    r"|money|thing)",
     r"(?:cancel|withdraw|retract|rescind|withdrawing|cancell?ing) (?:my|the|that) (?:\w+ )?(?:donation|pledge|offer|contribution"
     r"|commitment)",
     *(r"my (?:final )?answer is no", "the answer is no"),
 )
 _REFUSES_AT_END = re.compile(
-    r"\b(?:i (?:don't|do not|dont) (?:want|wish) to|i won't|i will not)\W*$|^\W*(?:no|sorry|i'm|i am)\W+(?:i'm |i am )?not interested\b"
+    r"\b(?:i (?:don't|do not|dont) (?:want|wish) to|i won't|i will not"
+    r"|i refuse)\W*$|^\W*(?:no|sorry|i'm|i am)\W+(?:i'm |i am )?not interested\b"
 )
-_WITHDRAWS = words(r"keep\w*", r"cancel\w*", r"withdraw\w*", "retract", "nothing", "none", "any", "penny", "cent")
+_WITHDRAWS = words(
+    *("changed? my mind", "second thoughts?", "never ?mind", "take (?:that|it|my offer) back", "scrap", "disregard", "forget"),
+    r"keep\w*",
+    r"cancel\w*",
+    r"withdraw\w*",
+    "retract",
+    "nothing",
+    "none",
+    "any",
+    "penny",
+    "cent",
+)
 _ONLY_NO = re.compile(
     r"^\W*(?:(?:sorry|i'm (?:so |very |really )?sorry|oh|well|um+|uh|hmm+|but|honestly|actually|thanks|thank you)\W+){0,2}"
-    r"(?:zero|nothing|none|no,? (?:thanks|thank you|thank u|thx)|no|nope|nah|not (?:today|right now|this time|at this time|now"
+    r"(?:(?:absolutely|definitely|certainly|probably|of course|i think|i'd say) not|(?:hard )?pass|no way"
+    r"|(?:not a|no) chance|never|forget it"
+    r"|zero|nothing|none|no,? (?:thanks|thank you|thank u|thx)|no|nope|nah|not (?:today|right now|this time|at this time|now"
     r"|at the moment|for me)"
     r"|i'm sorry,? no|i (?:really )?(?:can't|cannot)|sorry)"
     r"(?:\W+(?:sorry|thanks|thank you|today|i'm sorry|not (?:today|this time|really|right now|interested)|i (?:really )?(?:can't|cannot"
@@ -125,8 +163,18 @@ _ONLY_NO = re.compile(
 # Neither --------------------------------------------------------------------------------------------------------------------------
 
 _RETHINKS = words(
-    *("let me think", r"(?:need|have|want|like) to think", "think (?:it|this|that) over", "second thoughts?", "need to reconsider"),
+    *(
+        "let me think",
+        r"(?:need|have|want|like) to think(?= (?:it|this|that|about|on)\\b|\\W*$)",
+        "think (?:it|this|that) over",
+        "second thoughts?",
+        "need to reconsider",
+    ),
     *(r"changed? my mind", "take (?:that|it|my offer) back", "hold off", "never ?mind", "no longer sure"),
+    *(
+        "(?:scrap|disregard|forget|ignore) (?:that|it|this|(?:my|the) (?:offer|donation|pledge))",
+        r"(?:actually|wait|hmm+|sorry)\W+no(?=\W*$)",
+    ),
     r"not (?:so )?sure (?:anymore|any more|now|i (?:can|want|should|will))",
 )
 _VAGUE_YES = re.compile(

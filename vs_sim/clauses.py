@@ -59,7 +59,7 @@ _LEADING_NO = re.compile(r"^\W*(?:no|nope|nah)\W+(?=i\b|i'|we\b|make|just|only|h
 _BAD_AMOUNT = re.compile(  # behind the amount: "$2 is too much"
     r"^\W*(?:donation |amount |contribution )?(?:(?:is|are|'s|sounds|seems|feels|would be|was|might be) (?:\w+ ){0,3}"
     r"(?:too|steep|out of|impossible|not|excessive|beyond|unrealistic|hard|difficult|more than|insane|high)\b"
-    r"|(?:\w+n't|cannot|will not|does not|is not|not)\b)"
+    r"|(?:\w+n't|cannot|will not|does not|is not|not(?! (?:\$|[0-9.]|a|one|two)))\b)"
 )
 _OTHER_MONEY_AFTER = re.compile(
     r"^\W*(?:left|in my (?:bank|account|pocket|wallet|name)|an hour|per hour|sign|menu|store|bill|price)\b|^\W*or nothing\b"
@@ -70,14 +70,16 @@ _PREPOSITION_BEFORE = re.compile(  # "out of the $2", "instead of $2", "not $2"
     r"|\b(?:instead of|rather than|less than|under|below|up to|not|versus|vs|every|per|each|beyond|than)\s(?:giving |donating |doing "
     r"|just |only |the |a |full )*)$"
 )
+_CAN_ONLY = re.compile(r"\b(?:can|could|will|would|'ll|'d) only\b")  # "don't mind that I can only give"
+_RAISES_TO = re.compile(r"\b(?:go|going|round|bump|rais\w+|com\w+|mov\w+|increas\w+|bring|step|up)(?: it| that| my \w+)? up to\b")
 _OWN_LIMIT = re.compile(r"^\W*(?:is|would be|'s) (?:all|(?:about )?the (?:most|best|max\w*|limit))\b")
 _LIMIT_BEFORE = re.compile(r"\b(?:more|higher|further) than (?:a |the |just |about )*$")
 _VERB = re.compile(
     r"\b(?:(?P<other>costs?|pays|paid|paying|earn\w*|spend\w*|spent|keep\w*|sav(?:e|ed|ing)|owe|rais(?:ed|es)|made|makes|gets?|got"
-    r"|getting|receiv\w*"
-    r"|sponsor\w*|buys?|bought|worth|salary|salaries|income|left|gave|sent|given|donated|contributed|lost|won|budget|has|had|bills?"
-    r"|rent|charged?|lend|still (?:make|have|get))"
-    rf"|(?P<give>{GIVE}|pay|willing|afford))\b"
+    r"|getting|receiv\w*|budget|has|had|bills?|sponsor\w*|buys?|bought|worth"
+    r"|salary|salaries|income|left|gave|sent|given|(?<!will )donated|contributed|lost|won"
+    r"|rent|charged?|lend|still (?:make|have|get)|us(?:e[ds]?|ing)|need(?:s|ed)?|bet|hold(?:ing)?|hang(?:ing)?|feed|rate)"
+    rf"|(?P<give>{GIVE}|pay|willing|afford|take|deduct))\b"
 )
 _HABIT = words(
     *("usually", "normally", "typically", "generally", "always", "often", "sometimes", "regularly", "tend to", "used to", "in the past"),
@@ -93,9 +95,10 @@ _INTENTION = re.compile(
     r"|'(?:ll|d|m)\b"
 )
 _WISH = words(
-    "wish",
+    "wish(?! to)",
     r"(?:would|could|should|might)(?:'ve| have| of)",
     r"i'd have",
+    r"had (?:planned|wanted|hoped|intended)",
     "imagine",
     r"hypothetical\w*",
     "in theory",
@@ -103,7 +106,7 @@ _WISH = words(
     "ideally",
 )
 _TENTATIVE = words(
-    r"(?:might|may)(?! be able| be willing| i\b)",
+    r"(?:might|may)(?! be able| be willing| i\b| as well)",
     r"consider(?:ing)?",
     r"think(?:ing)? about (?:it|whether|maybe)",
     r"unsure",
@@ -115,11 +118,13 @@ _CONDITION = re.compile(
     r"|someone|the|there|this|that|money|half)\b"
 )
 _HARMLESS_CONDITION = re.compile(
-    r"\bif (?:it|that|this) (?:helps?|is|will|would|works?|can|makes?|could)\b|\bif (?:that|it)'s\b|\bif (?:possible|so|ok|okay"
+    r"\bif (?:it|that|this) (?:helps?|is|will|would|works?|can|makes?|means|could)\b|\bif (?:that|it)'s\b|\bif (?:possible|so|ok|okay"
     r"|anything)\b"
-    r"|\b(?:if|as long as) you(?:'re| are)? (?:don't mind|do not mind|like|want|wish|think|okay|ok|prefer|insist|say|need|asking|so"
+    r"|\b(?:if|as long as) you(?:'re| are)? (?:don't mind|do not mind|like|want|wish|think|okay|ok|prefer|insist|say|need|asking|agree|so"
     r"|are)\b"
-    r"|\bif i (?:may|understand|must|have to|am|'m)\b|\b(?:when|once) (?:i|we|this|the|it|that) (?:\w+ ){0,2}(?:finish|done|chat|ends?"
+    r"|\bif i(?:'m| may| understand| must| have to| am)\b|\bif i (?:only|just) (?:get|make|earn)\b"
+    r"|\b(?:ok|okay|alright|all right|fine|enough|mind) (?:with you )?if i\b"
+    r"|\b(?:when|once) (?:i|we|this|the|it|that) (?:\w+ ){0,2}(?:finish|done|chat|ends?"
     r"|submit|complete|task|hit|survey)"
 )
 _UNREAL = re.compile(r"\b(?:would|could|might|id)\b|'d\b")
@@ -132,7 +137,8 @@ _LATER = words(
     "eventually",
     "another (?:time|day)",
     r"(?:when|once|after|until) (?:i|my)\b.{0,40}?\b(?:paid|paycheck|check|job|money|more|salary)",
-    "tomorrow",
+    *("tomorrow", r"(?:on |next )?pay ?day", r"(?:at|for|by|around|this) (?:christmas|thanksgiving|easter|new year)"),
+    *(r"in (?:a|one|two|a few|[0-9]+) (?:days?|weeks?|months?|years?)", r"end of the (?:week|month|year)"),
     "down the (?:road|line)",
 )
 _MORE_LATER = re.compile(
@@ -143,7 +149,7 @@ _OTHER_SUBJECT = re.compile(
     r"\b(?:you|they|he|she|people|everyone|everybody|someone|somebody|anyone|others|who|it|charit(?:y|ies)|organi[sz]ations?|ceos?"
     r"|compan(?:y|ies)|kids?"
     r"|child(?:ren)?|family|families|brother|sister|mom|mother|dad|father|friends?|wife|husband|boss|church|americans?|folks|persons?"
-    r"|donors?|hit|task|job|survey)"
+    r"|donors?|hit|task|job|survey)(?:\s(?:i|we|that|who)\s\w+(?:\s(?:to|with|about))?)?"
     r"(?:'(?:ll|d|ve|re|s))?\s(?:(?:just|all|only|also|really|already|each|both|probably|usually|even|then|often)\s)*"
     r"(?:can|could|will|would|should|may|might|must|gives?|gave|given|donate[sd]?|donating|giving|spends?|spent|have|has|had|is|are|was"
     r"|were|needs?|wants?|pays?|paid"
@@ -152,14 +158,18 @@ _OTHER_SUBJECT = re.compile(
     r"|\b(?:you|they|he|she)'(?:ll|d|ve|re)\b|\b(?:your|their|his|her) (?:\w+ ){0,2}(?:donation|contribution|pledge|money|payment"
     r"|suggestion)\b"
 )
-_FROM_ME = words(r"(?:put|count|mark|sign) me", "from me", r"(?:take|deduct)\b.{0,30}", r"match\w*", r"from my \w+")
+_FROM_ME = words(
+    *(r"(?:put|count|mark|sign) me", "from me", r"(?:take|deduct)\b.{0,30}", r"match\w*", r"from my \w+", r"(?:can|may) (?:have|take)"),
+    "(?:it|that) (?:would|will) be",
+)
 _SELF = re.compile(r"\b(?:i|i'\w+|we|we'\w+|ill|id|im|ive|(?:let|put|count) me|let's|lets|let us)(?!\w)")
 _OFFERING_QUESTION = re.compile(
     r"\bhow(?:'s| about|s)\b|\bwhat about\b|^\W*(?:\w+\W+){0,3}maybe\b|\b(?:can|could|may) i (?:just |maybe |perhaps |only )?(?:give"
     r"|donate|do|contribute|pledge|offer)\b"
-    r"|^\W*(?:\w+\W+){0,2}(?:would|will|is|are|could|can|does)\b.{0,40}\b(?:ok|okay|fine|work|enough|good|acceptable|alright|suffice"
+    r"|\bhow (?:does|do|would|is)\b.{0,40}\b(?:sound|work|be|feel)\b"
+    r"|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}(?:would|will|is|are|could|can|does)\b.{0,40}\b(?:ok|okay|fine|work|enough|good|acceptable|alright|suffice"
     r"|fair|reasonable)\b"
-    r"|^\W*(?:\w+\W+){0,2}would\b.{0,40}\bhelp\b"
+    r"|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}would\b.{0,40}\bhelp\b"
 )
 _ASKING = words(
     "what", "how (?:much|many|far|long)", "should i", "do you", "does", "why", "who", "where", r"(?:could|can|would|will|are|did) you"
@@ -182,13 +192,15 @@ _LEAD = (
     r"|of course|deal|now|wait|sorry|or|also|honestly|for|today|let me)\W+){0,5}"
 )
 _ELIDED_INTENTION = re.compile(
-    rf"{_LEAD}(?:happy to|glad to|willing to|will|would|can|could|gonna|going to|want to|make (?:it|that|mine)|put me|count me|sign me"
+    rf"{_LEAD}(?:happy to|glad to|willing to|let|will|would|can|could|gonna|going to|want to|make (?:it|that|mine)|put me|count me|sign me"
     rf"|mark me|say|maybe|perhaps"
-    rf"|how about|hows?|how's|what about|here(?:'s| is| are)|{GIVE}|it(?:'s| is| will be|'ll be)|the amount|deduct|take|all i can"
+    rf"|how about|hows?|how's|what about|here(?:'s| is| are)|{GIVE}|(?:it|that)(?:'s| is| will be|'ll be| would be)|the amount|plan to"
+    rf"|deduct|take|all i can"
     rf"|the most i|the best i)(?!\w)"
     r"|\b(?:my|our|total) (?:\w+ ){0,3}(?:donation|contribution|pledge|commitment|answer|offer|gift|amount|share|limit|max"
     r"|maximum)\b.{0,30}\b(?:is|at|to|be|of|stands|stays|remains)\b"
     r"|\b(?:all i can|most i|best i|what i can|put me down|make (?:it|that)|stick(?:ing)? with|stay(?:ing)? with)\b|\btake\b|\bdeduct\b"
+    r"|\b(?:can|may) have\b"
 )
 _APPROVED = re.compile(
     r"^\W*(?:donation |contribution |amount |today )?(?:(?:it is|works?|would work|will do|will work|would do|then)\b"
@@ -199,18 +211,18 @@ _APPROVED = re.compile(
 )
 _NUMBER_VERB = re.compile(
     rf"\b(?:{GIVE}|promised?|choose|chose|pick|opt for|say|said|willing to|maybe|perhaps|go for|around|about|i can|i could|how about"
-    rf"|what about|amount of|donation of|donation is|them)"
+    rf"|what about|amount of|donation of|donation is|them|make (?:it|that|mine))"
     r"\s(?:about |around |like |maybe |only |just |up to |at least |them |you |another |exactly |is |be |the |my |an? |one[- ]time )*$"
 )
 _NO_NOUN = re.compile(
     r"\s*(?:$|[.,;!?)\"'-]|(?:to|for|now|today|then|and|or|if|as|please|at|from|in|ok|okay|per|instead|because|but|total|this|that|since|maybe|right|each|sounds|is"
-    r"|works|seems|would|only|too|also|monthly|donation|contribution|base|payment)\b)"
+    r"|works|seems|would|will|only|too|also|tops|max|towards?|monthly|donation|contribution|base|payment)\b)"
 )
 _FILLER = re.compile(
     r"\b(?:yes|yeah|yep|yup|sure|ok|okay|alright|fine|well|maybe|perhaps|then|just|only|about|around|please|today|now|for|to|the"
     r"|charity|save|children|kids|hmm+|um+|uh|so|and"
     r"|no|lol|sorry|thanks|thank|you|total|exactly|it|is|i|think|a|donation|my|from|me|deal|correct|right|definitely|absolutely|let's"
-    r"|say|of|each|will|at|least|most|probably"
+    r"|say|of|each|will|at|least|most|probably|donate|give"
     r"|wait|make|actually|in|cash|usd|payment|guess|suppose|agreed|great|good)\b|\W+"
 )
 
@@ -281,8 +293,8 @@ def commits(sentence: list[Clause], position: int, amount: Amount, others: tuple
     if clause.question and not _offering(clause, before, after):
         return False
     if amount.kind == "number":
-        decimals = amount.share is None and amount.cents % 100 != 0  # ".25" is money, "25" may be anything
-        if not _NO_NOUN.match(after) or not (decimals or _NUMBER_VERB.search(before) or (answering and fragment)):
+        approved = _APPROVED.match(after) and (answering or amount.share is not None)  # "20 would be fine", "10% sounds fair"
+        if not _NO_NOUN.match(after) or not (approved or _NUMBER_VERB.search(before) or (answering and fragment)):
             return False
     return bool(
         _I_INTEND.search(before)
@@ -298,6 +310,7 @@ def denied(before: str, after: str) -> bool:
     """True if an amount between the two texts is negated, found too high, or named only as what it is not."""
     if _LIMIT_BEFORE.search(before) or _OWN_LIMIT.match(after):
         return False
+    before = _RAISES_TO.sub("to", _CAN_ONLY.split(before)[-1])
     told = _HARMLESS_NEGATION.sub(" ", _LEADING_NO.sub(" ", before))
     return bool(_NEGATION.search(told) or _BAD_AMOUNT.match(_HARMLESS_NEGATION.sub(" ", after)) or _PREPOSITION_BEFORE.search(before))
 
@@ -307,7 +320,7 @@ def _mentioned(before: str, after: str) -> bool:
     verbs = list(_VERB.finditer(before))
     if verbs and verbs[-1]["other"]:
         return True
-    if _OTHER_MONEY_AFTER.match(after) or _HABIT.search(before) or _HABIT.search(after[:60]):
+    if _OTHER_MONEY_AFTER.match(after) or _HABIT.search(before) or _HABIT.search(_RECURRING.sub(" ", after[:60])):
         return True
     if _RECURRING.match(after) and not _INTENTION.search(before):
         return True

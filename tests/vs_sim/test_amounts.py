@@ -10,7 +10,8 @@ from vs_sim.amounts import find_amounts, plain
 
 NAMED: list[tuple[str, list[tuple[int, str, str]]]] = [
     ("I'd give $1 or so", [(100, "$1", "money")]),
-    ("two bucks and a quarter", [(200, "two bucks", "money"), (25, "a quarter", "money")]),
+    ("two bucks and a quarter", [(225, "two bucks and a quarter", "money")]),
+    ("two bucks, a quarter", [(200, "two bucks", "money"), (25, "a quarter", "money")]),
     ("a buck fifty", [(150, "a buck fifty", "money")]),
     ("$1 and 50 cents", [(150, "$1 and 50 cents", "money")]),
     ("$25 cents", [(25, "$25 cents", "money")]),
@@ -43,26 +44,26 @@ def test_an_amount_on_top_is_marked() -> None:
     assert [a.more for a in find_amounts("5 more cents, another dollar, $1")] == [True, True, False]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text())
 def test_plain_text_keeps_every_position(text: str) -> None:
     assert len(plain(text)) == len(text)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["${}", "{} dollars", "USD {}", "I'll give **${}**!", "“${}” — ok"]))
 def test_whole_dollars_are_read_back(dollars: int, form: str) -> None:
     assert [a.cents for a in find_amounts(form.format(dollars))] == [100 * dollars]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.integers(1, 99))
 def test_cents_are_read_back_in_every_form(cents: int) -> None:
     for form in [f"{cents} cents", f"{cents}c", f"{cents}¢", f"$0.{cents:02}", f"$.{cents:02}", f"0.{cents:02} dollars"]:
         assert [a.cents for a in find_amounts(form)] == [cents]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text(alphabet=st.sampled_from("0123456789$¢%.,-/ abcdehlnorst£٣")))
 def test_amounts_are_ordered_apart_and_not_negative(text: str) -> None:
     end = 0

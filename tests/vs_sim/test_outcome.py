@@ -98,7 +98,7 @@ DIALOGUES: list[tuple[tuple[str, ...], int | str]] = [
     (("Would you consider donating $1?", "Yes, that works for me. Thanks for explaining!"), 100),
     (("Would you consider donating $1?", "What would my $1 do?"), OPEN),
     (("Would you consider donating $1?", "$1? That's not bad, I could probably do that."), 100),
-    (("Would you consider donating $1?", "$1? No way."), OPEN),
+    (("Would you consider donating $1?", "$1? No way."), REFUSED),
     (("Could you spare 50 cents, or even a dollar?", "A dollar is fine."), 100),
     (("Could you spare 50 cents?", "Why not?"), 50),
     (("Could you spare 50 cents?", "I guess so."), 50),
