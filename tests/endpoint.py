@@ -75,6 +75,8 @@ class Endpoint:
         reply: body -> text of the answer.
         fault: (number of the request from 0, body) -> what is sent instead; None to answer.
         models_fault: the same for `GET models`.
+        logprobs: (body, text of the answer) -> its tokens with their log-probabilities, in OpenAI's form, where they are asked for;
+            None to give none.
         most_in_flight: most requests that were open at the same time.
     """
 
@@ -87,6 +89,7 @@ class Endpoint:
         self.reply: Callable[[Body], str] = donation_reply
         self.fault: Callable[[int, Body], Fault | None] = lambda n, body: None
         self.models_fault: Fault | None = None
+        self.logprobs: Callable[[Body, str], list[dict[str, Any]] | None] = lambda body, text: None
         self.most_in_flight = 0
         self._in_flight = 0
         self._lock = threading.Lock()
@@ -106,6 +109,8 @@ class Endpoint:
     def completion(self, n: int, body: Body) -> Fault:
         """A sound answer; its model name carries the number of the request, so that a journal can be held against the server."""
         text = self.reply(body)
+        tokens = self.logprobs(body, text) if body.get("logprobs") else None
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         n_in, n_out = sum(len(m["content"]) for m in body["messages"]) // 4, len(text) // 4
         return Fault(
             200,
@@ -115,7 +120,7 @@ class Endpoint:
                     "object": "chat.completion",
                     "created": 1,
                     "model": f"served-{n}",
-                    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+                    "choices": [choice if tokens is None else {**choice, "logprobs": {"content": tokens, "refusal": None}}],
                     "usage": {
                         "prompt_tokens": n_in,
                         "completion_tokens": n_out,
