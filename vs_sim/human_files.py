@@ -56,10 +56,8 @@ def read_corpus(path: str | Path) -> Corpus:
     """
     path = Path(path)
     if not path.is_dir():
-        found = "is no folder" if path.exists() else "does not exist"
-        raise HumanDataError(
-            f"{path}: the folder {found}; give the folder that holds full_info.csv, or ConvoKit's persuasionforgood-corpus"
-        )
+        found = "is a file, expected a folder" if path.exists() else "there is no such folder"
+        raise HumanDataError(f"{path}: {found}; give the folder that holds full_info.csv, or ConvoKit's persuasionforgood-corpus")
     convokit = next((p for p in (path, path / "persuasionforgood-corpus") if (p / "utterances.jsonl").is_file()), None)
     info, dialog = _find(path, "full_info.csv"), _find(path, "full_dialog.csv")
     if convokit is not None and (info or dialog):

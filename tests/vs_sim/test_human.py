@@ -268,7 +268,7 @@ def test_the_commands_print_what_they_made(tmp_path: Path, capsys: pytest.Captur
     facts = json.loads(capsys.readouterr().out)
     assert (facts["n_dialogues"], facts["drawn"]["n"], facts["drawn"]["seed"]) == (2, 2, 9)
     assert main(["human", "import", str(tmp_path / "none")]) == 2
-    assert "the folder does not exist" in capsys.readouterr().err
+    assert "there is no such folder" in capsys.readouterr().err
 
 
 def test_a_reference_is_read_like_a_run(reference: HumanReference, capsys: pytest.CaptureFixture[str]) -> None:

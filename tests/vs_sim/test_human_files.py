@@ -117,7 +117,7 @@ def test_what_is_no_corpus_is_said(tmp_path: Path) -> None:
     ):
         read_corpus(tmp_path)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(HumanDataError, match="the folder is no folder"):
+    with pytest.raises(HumanDataError, match="file: is a file, expected a folder"):
         read_corpus(tmp_path / "file")
     write_csv(tmp_path)
     write_convokit(tmp_path / "persuasionforgood-corpus")

@@ -82,7 +82,7 @@ def reference_text(reference: HumanReference) -> str:
         d = facts.drawn
         lines.append(f"  {d.part} of version {d.version[:12]}: {d.n:,} of {d.n_filtered:,} dialogues (filter {d.filter}, seed {d.seed})")
     lines += [
-        f"  persuadees: {facts.n_persuadees:,} people, {facts.n_persuadees_again:,} dialogues with one who had been persuadee before",
+        f"  persuadees: {facts.n_persuadees:,} people; dialogues whose persuadee had been one before: {facts.n_persuadees_again:,}",
         f"  annotated: {facts.n_annotated:,} dialogues, {facts.n_stated:,} with a stated donation"
         + (f" ({facts.n_stated_not_whole} more not in whole cents)" if facts.n_stated_not_whole else ""),
     ]
