@@ -33,7 +33,8 @@ NOTES = (
     "Distinct-n: different n-grams by all n-grams of one persuadee's dialogue; it falls with length. Distinct-n (42): its expectation for "
     "42 n-grams drawn from the dialogue, free of length (n = 1 is HD-D). MTLD: from 50 words on.",
     "Grades: Flesch-Kincaid (syllables counted by syllapy, a number as one syllable) and Coleman-Liau (letters).",
-    "Printed values of other papers rest on other tokenisers and cannot be compared with these; the humans here can.",
+    "Values printed in papers rest on their own tokenisers; those of the paper on Verbalized Sampling could not be had again for the "
+    "humans by any usual definition. Compare with the humans measured here, never with printed ones.",
 )
 
 

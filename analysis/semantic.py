@@ -105,7 +105,7 @@ def minilm() -> Embed:
             means = session.run(None, inputs)[0].mean(axis=1)
             known.update(zip((pair[0] for pair in read[start:end]), means / np.linalg.norm(means, axis=1, keepdims=True), strict=True))
             start = end
-        return np.array([known[text] for text in texts], dtype=np.float32).reshape(len(texts), -1)
+        return np.array([known[text] for text in texts], dtype=np.float32)
 
     return embed
 

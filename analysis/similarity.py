@@ -89,7 +89,7 @@ def between(
         rng, rng_human = np.random.default_rng(seed).spawn(2)
         n_personas = len(sums[0])
         enough = n_personas >= 3
-        low, high = _interval(_resampled(sums, n_personas, rng, n_resamples)) if enough else (None, None)
+        low, high = _interval(_resampled(sums, n_personas, rng, n_resamples), n_personas) if enough else (None, None)
         band = _interval(_resampled(human_sums, n_personas, rng_human, n_resamples)) if human_sums and n_personas > 1 else (None, None)
         comparable = {persona for persona, n_pairs in zip(_personas(group), sums[1].sum(axis=1), strict=True) if n_pairs}
         n = sum(speech.persona in comparable for speech in group)
@@ -164,8 +164,8 @@ def _resampled(sums: tuple[Floats, Floats], n: int, rng: np.random.Generator, n_
     return np.asarray(total[count > 0] / count[count > 0])
 
 
-def _interval(values: Floats) -> tuple[float | None, float | None]:
-    interval = percentile_interval(values) if len(values) else None
+def _interval(values: Floats, n: int | None = None) -> tuple[float | None, float | None]:
+    interval = percentile_interval(values, n=n) if len(values) else None
     return (None, None) if interval is None else (interval.low, interval.high)
 
 
@@ -215,7 +215,7 @@ def _verbatim(group: Sequence[Speech], humans: _Repeats, *, seed: int, n_resampl
     if n > 1:
         value = float(repeats.share(np.ones((1, n)))[0])
         resampled = repeats.share(rng.multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(np.float64))
-        low, high = _interval(resampled - resampled.mean() + value)
+        low, high = _interval(resampled - resampled.mean() + value, n)
         low, high = None if low is None else max(0.0, low), None if high is None else min(1.0, high)
     if 1 < n <= humans.n_personas:
         drawn = np.zeros((n_resamples, humans.n_personas))

@@ -88,7 +88,7 @@ def test_columns_never_run_into_each_other() -> None:
 def test_missing_is_said_below_the_table() -> None:
     text = " ".join(render([_of([1.0, None])], "Language").split())
     assert "are in no mean (Words per turn, direct: 1 of 2)" in text
-    assert "are in no mean" not in render([_of([1.0])], "Language")
+    assert "are in no mean" not in render([_of([1.0]), _of([None], label="vs")], "Language")  # the dash in its place says it
 
 
 def test_numbers_have_three_digits() -> None:

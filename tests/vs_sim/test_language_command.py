@@ -1,0 +1,93 @@
+"""vs-sim language: what it prints and writes, and how its mistakes end."""
+
+import json
+import shutil
+import sys
+
+import pytest
+
+from tests.conftest import DIRECT, VS, StudyFolder
+from vs_sim.cli import main
+
+
+@pytest.fixture
+def command(capsys, tmp_path, monkeypatch):
+    """The command in this process; returns exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+
+    def command(*arguments):
+        code = main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    study = StudyFolder(folder).write(conditions=[DIRECT, VS], rounds=3)
+    assert main(["run", str(study), "--out", str(folder / "mine")]) == 0
+    return folder / "mine"
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy of the finished run, for a test to change."""
+    return shutil.copytree(finished, tmp_path / "mine")
+
+
+def test_table_csv_and_figure(command, run):
+    code, out, _ = command("language", run)
+    assert code == 0
+    head, rows = out.split("\n\n")[:2]
+    assert head == "Language of the persuadee: mean over conversations"
+    assert rows.splitlines()[0].split() == ["direct", "vs"]
+    assert next(row for row in rows.splitlines() if row.startswith("Turns ")).split()[:2] == ["Turns", "3.00"]
+    assert max(map(len, out.split("table:")[0].splitlines())) <= 100
+    assert "Small or scripted model: shows the machinery, no evidence about the method." in out
+    assert "never with printed ones" in " ".join(out.split())
+    lines = (run / "language.csv").read_text().splitlines()
+    assert len({line.split(",")[0] for line in lines[1:]}) == (len(lines) - 1) / 2 > 10
+    assert (run / "language.png").read_bytes().startswith(b"\x89PNG") and (run / "language.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_several_runs_and_humans_stand_beside_each_other(command, run):
+    other = run.parent / "theirs"
+    other.mkdir()
+    (other / "manifest.json").write_text((run / "manifest.json").read_text())
+    (other / "transcripts").symlink_to(run / "transcripts")
+    code, out, _ = command("language", run, other, "--human", other, "--json")
+    assert code == 0
+    measured = json.loads(out)
+    assert list(dict.fromkeys(m["label"] for m in measured)) == ["direct, mine", "vs, mine", "direct, theirs", "vs, theirs"]
+    length = [m for m in measured if m["name"] == "words_per_dialogue"]
+    assert all(m["n_human"] == 8 and m["human"] is not None for m in length)
+    assert length[0]["value"] == length[2]["value"]
+
+
+def test_missing_conversations_are_said(command, run):
+    (last,) = (run / "transcripts").glob("*.jsonl")
+    lines = last.read_text().splitlines(keepends=True)
+    failed = json.loads(lines[0])
+    failed["failure"] = {"kind": "EndpointError", "message": "It is down.", "step": "t001"}
+    last.write_text("".join([json.dumps(failed) + "\n", *lines[1:]]))
+    _, out, _ = command("language", run)
+    assert f"Missing, {failed['spec']['condition']}: 1 of 4 conversations." in out
+    last.write_text("")
+    code, _, err = command("language", run)
+    assert code == 2 and "no conversation is complete; run the study first" in err
+
+
+def test_without_its_extra_meaning_is_not_measured_by_something_else(command, run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    code, out, err = command("language", run, "--semantic")
+    assert code == 3 and out == ""
+    assert "run pip install 'vs-sim[semantic]'" in err
+
+
+def test_no_run_folder_is_named(command):
+    code, _, err = command("language", "nowhere")
+    assert code == 2 and err.startswith("vs-sim: nowhere is no run folder")
