@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -153,85 +154,49 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
     _check(human, seed, margins, n_resamples)
     simulated, kept = clean(arm.cents, human.cleaning)
     personas = [persona for persona, keep in zip(arm.personas, kept, strict=True) if keep]
-    support = np.union1d(simulated, human.cents)
-    counts, human_counts = tabulate(simulated, support), tabulate(human.cents, support)
-    n, n_personas = len(simulated), len(set(personas))
-    median = int(np.median(human.cents))
-
     rng_arm, rng_human, rng_p, rng_floor, rng_matched = np.random.default_rng(seed).spawn(5)
-    human_draws = bootstrap_table(human_counts, rng=rng_human, n_resamples=n_resamples)
-    draws = bootstrap_clusters(simulated, personas, support, rng=rng_arm, n_resamples=n_resamples) if n else None
+    support = np.union1d(simulated, human.cents)
+    human_counts = tabulate(human.cents, support)
+    n, n_personas = len(simulated), len(set(personas))
+    people = _People(
+        support=support,
+        counts=tabulate(simulated, support),
+        human_counts=human_counts,
+        draws=bootstrap_clusters(simulated, personas, support, rng=rng_arm, n_resamples=n_resamples) if n else None,
+        human_draws=bootstrap_table(human_counts, rng=rng_human, n_resamples=n_resamples),
+        n_personas=n_personas,
+    )
     ps: Mapping[str, float] = {}
     if n_personas > 1:
         distances = {name: distance for name, (_, distance) in DISTANCES.items()}
         ps = permutation_ps(simulated, human.cents, distances, rng=rng_p, n_resamples=n_resamples, clusters=personas)
     floor_seed = int(rng_floor.integers(2**32))
+    median = int(np.median(human.cents))
 
     metrics: list[Metric] = []
     equivalences: list[Equivalence] = []
-    for name, (unit, summary) in SUMMARIES.items():
-        value, of_humans = _known(summary(support, counts)) if n else None, _known(summary(support, human_counts))
-        human_resampled = summary(support, human_draws)
-        interval, human_interval = None, percentile_interval(human_resampled)
-        differences: dict[float, Interval | None] = dict.fromkeys((0.95, 0.90))
-        if draws is not None and value is not None:
-            resampled = summary(support, draws)
-            interval = percentile_interval(resampled, n=n_personas)
-            differences = {level: percentile_interval(resampled - human_resampled, level, n_personas) for level in differences}
-            if name == "share_zero" and value in (0.0, 1.0):  # resampling cannot vary it
-                interval = share_interval(n_personas if value else 0, n_personas)
-                for level in differences:
-                    own, theirs = share_interval(n_personas if value else 0, n_personas, level), percentile_interval(human_resampled, level)
-                    differences[level] = difference_of_intervals(value, own, of_humans, theirs)
-            elif interval is None:  # one amount alone: the humans' spread does not stand for its own
-                differences = dict.fromkeys(differences)
-        low, high = _ends(interval)
-        human_low, human_high = _ends(human_interval)
-        difference_low, difference_high = _ends(differences[0.95])
-        metrics.append(
-            Metric(
-                name=name,
-                unit=unit,
-                value=value,
-                low=low,
-                high=high,
-                human=of_humans,
-                human_low=human_low,
-                human_high=human_high,
-                difference=None if value is None or of_humans is None else value - of_humans,
-                difference_low=difference_low,
-                difference_high=difference_high,
-            )
-        )
+    for name in SUMMARIES:
+        metric, within = _summary(name, people)
+        metrics.append(metric)
         if name in margins:
-            equivalences.append(_equivalence(name, unit, margins[name], differences[0.90]))
-    for name, (unit, distance) in DISTANCES.items():
-        value = float(distance(support, counts, human_counts)) if n else None
-        interval = bound = None
-        if draws is not None and value is not None:
-            resampled = distance(support, draws, human_draws)
-            interval = distance_interval(resampled, value, ps.get(name), n=n_personas)
-            bound = distance_interval(resampled, value, None, 0.90, n_personas)
-        low, high = _ends(interval)
+            equivalences.append(_equivalence(metric, margins[name], within))
+    for name, (_, distance) in DISTANCES.items():
+        metric, within = _distance(name, people, ps.get(name))
         floor_rng = np.random.default_rng(floor_seed)  # the same human pairs for every distance
         floor = noise_floor(human.cents, distance, n_personas, human.n, rng=floor_rng, n_resamples=n_resamples) if n else None
         metrics.append(
-            Metric(
-                name=name,
-                unit=unit,
-                value=value,
-                low=low,
-                high=high,
-                p=ps.get(name),
-                floor_mean=floor.mean if floor else None,
-                floor_q95=floor.q95 if floor else None,
-                baseline_zero=_constant(distance, 0, human.cents),
-                baseline_median=_constant(distance, median, human.cents),
-                baseline_shuffled=float(distance(support, human_counts, human_counts)),
+            metric.model_copy(
+                update={
+                    "floor_mean": floor.mean if floor else None,
+                    "floor_q95": floor.q95 if floor else None,
+                    "baseline_zero": _constant(distance, 0, human.cents),
+                    "baseline_median": _constant(distance, median, human.cents),
+                    "baseline_shuffled": float(distance(support, human_counts, human_counts)),
+                }
             )
         )
         if name in margins:
-            equivalences.append(_equivalence(name, unit, margins[name], None if bound is None else Interval(0.0, bound.high)))
+            equivalences.append(_equivalence(metric, margins[name], within))
     matched, n_matched = _matched(arm, human.cleaning, rng_matched, n_resamples)
     metrics.append(matched)
 
@@ -257,10 +222,10 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         metrics=tuple(metrics),
         equivalences=tuple(equivalences),
         support=tuple(support.tolist()),
-        ecdf=tuple(np.cumsum(shares(counts)).tolist()) if n else None,
+        ecdf=tuple(np.cumsum(shares(people.counts)).tolist()) if n else None,
         human_ecdf=tuple(np.cumsum(shares(human_counts)).tolist()),
         bin_edges=DEFAULT_EDGES,
-        bin_shares=tuple(bin_shares_of(support, counts).tolist()) if n else None,
+        bin_shares=tuple(bin_shares_of(support, people.counts).tolist()) if n else None,
         human_bin_shares=tuple(bin_shares_of(support, human_counts).tolist()),
         seed=seed,
         n_resamples=n_resamples,
@@ -281,10 +246,75 @@ def _check(human: HumanSample, seed: int, margins: Mapping[str, float], n_resamp
             raise ValueError(f"margin of {name!r} is {margin!r}, expected a number above 0")
 
 
-def _equivalence(name: str, unit: str, margin: float, interval: Interval | None) -> Equivalence:
+@dataclass(frozen=True, eq=False)
+class _People:
+    """Both sides of a comparison as frequency tables over one support, with their resamples (None below two personas)."""
+
+    support: Cents
+    counts: Cents
+    human_counts: Cents
+    draws: Cents | None
+    human_draws: Cents
+    n_personas: int
+
+
+def _summary(name: str, people: _People) -> tuple[Metric, Interval | None]:
+    """A summary of both sides and their difference, with the 90 % interval of the difference."""
+    unit, summary = SUMMARIES[name]
+    value = _known(summary(people.support, people.counts)) if people.counts.any() else None
+    human = _known(summary(people.support, people.human_counts))
+    human_resampled = summary(people.support, people.human_draws)
+    interval, wide, narrow = None, None, None
+    if people.draws is not None and value is not None:
+        resampled = summary(people.support, people.draws)
+        if name == "share_zero" and value in (0.0, 1.0):  # resampling cannot vary it
+            n_zero = people.n_personas if value else 0
+            interval = share_interval(n_zero, people.n_personas)
+            wide, narrow = (
+                difference_of_intervals(
+                    value, share_interval(n_zero, people.n_personas, level), human, percentile_interval(human_resampled, level)
+                )
+                for level in (0.95, 0.90)
+            )
+        elif interval := percentile_interval(resampled, n=people.n_personas):
+            # One amount alone has none: the spread of the humans does not stand for its own.
+            wide, narrow = (percentile_interval(resampled - human_resampled, level, people.n_personas) for level in (0.95, 0.90))
+    low, high = _ends(interval)
+    human_low, human_high = _ends(percentile_interval(human_resampled))
+    difference_low, difference_high = _ends(wide)
+    metric = Metric(
+        name=name,
+        unit=unit,
+        value=value,
+        low=low,
+        high=high,
+        human=human,
+        human_low=human_low,
+        human_high=human_high,
+        difference=None if value is None or human is None else value - human,
+        difference_low=difference_low,
+        difference_high=difference_high,
+    )
+    return metric, narrow
+
+
+def _distance(name: str, people: _People, p: float | None) -> tuple[Metric, Interval | None]:
+    """A distance of both sides, with its one-sided 95 % bound as an interval from 0."""
+    unit, distance = DISTANCES[name]
+    value = float(distance(people.support, people.counts, people.human_counts)) if people.counts.any() else None
+    interval = bound = None
+    if people.draws is not None and value is not None:
+        resampled = distance(people.support, people.draws, people.human_draws)
+        interval = distance_interval(resampled, value, p, n=people.n_personas)
+        bound = distance_interval(resampled, value, None, 0.90, people.n_personas)
+    low, high = _ends(interval)
+    return Metric(name=name, unit=unit, value=value, low=low, high=high, p=p), None if bound is None else Interval(0.0, bound.high)
+
+
+def _equivalence(metric: Metric, margin: float, interval: Interval | None) -> Equivalence:
     low, high = _ends(interval)
     shown = None if low is None or high is None else -margin < low and high < margin
-    return Equivalence(metric=name, unit=unit, margin=margin, low=low, high=high, shown=shown)
+    return Equivalence(metric=metric.name, unit=metric.unit, margin=margin, low=low, high=high, shown=shown)
 
 
 def _known(value: Floats) -> float | None:
