@@ -207,7 +207,8 @@ def _excel_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 raise HumanDataError(f"{path}: unpacks to {sum(parts.values())} bytes, expected at most {MAX_BYTES}; is it the right file?")
             texts = archive.read("xl/sharedStrings.xml") if "xl/sharedStrings.xml" in parts else b"<sst/>"
             sheet = ElementTree.fromstring(archive.read("xl/worksheets/sheet1.xml"))  # noqa: S314  bounded in size, no network
-        shared = ["".join(t.text or "" for t in si.iter(f"{space}t")) for si in ElementTree.fromstring(texts).iter(f"{space}si")]  # noqa: S314
+            strings = ElementTree.fromstring(texts)  # noqa: S314  as above
+        shared = ["".join(t.text or "" for t in si.iter(f"{space}t")) for si in strings.iter(f"{space}si")]
         table = []
         for number, row in enumerate(sheet.iter(f"{space}row"), 1):
             cells: dict[int, str] = {}
