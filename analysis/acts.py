@@ -64,8 +64,9 @@ _PLEASANTRY = re.compile(
     r"|\bhow do you (?:do|feel)\b|\bwhat do you think\b"
 )
 _HOW_TO_GIVE = re.compile(
-    rf"\bhow (?:do|would|can|could|should|to|does|will)\b.*\b(?:i|we|one|you|this|that|it)\b.*\b(?:{GIVING}|make (?:a|the|this|my)|pay\w*|work)\b"
-    r"|\bhow much (?:should|do you|are (?:you|we)|would you|do i|can i|is )|\bhow much\b.*\b(?:looking|need|want|expect|asking)\b"
+    rf"\bhow (?:do|would|can|could|should|to|does|will)\b.*\b(?:i|we|one|you|this|that|it)\b.*\b(?:{GIVING}|make (?:a|the|this|my)"
+    r"|pay\w*|work)\b|\bhow much (?:should|do you|are (?:you|we)|would you|do i|can i|is )"
+    r"|\bhow much\b.*\b(?:looking|need|want|expect|asking)\b"
     r"|\b(?:minimum|payments?|pay ?pal|credit cards?|tax.?deductible|monthly|one.?time|options?|procedure|process)\b"
     r"|\bwhat (?:amount|donation)\b|\bways? (?:to|i can) (?:donate|give|help|contribute)\b"
 )
@@ -229,9 +230,10 @@ def acts(text: str, heard: str) -> frozenset[Act]:
         heard: the persuader's turn before it; empty if there is none.
     """
     found: set[Act] = set()
-    said = stated_donation([("persuader", heard), ("persuadee", text)])
-    if said.status == "amount":
-        found |= {Act.AGREES, Act.NAMES_AMOUNT} if said.turn == 1 else {Act.AGREES}
+    if find_amounts(text) or find_amounts(heard):
+        said = stated_donation([("persuader", heard), ("persuadee", text)])
+        if said.status == "amount":
+            found |= {Act.AGREES, Act.NAMES_AMOUNT} if said.turn == 1 else {Act.AGREES}
     asked = asks_for_gift(heard)
     for sentence in sentences(text):
         found |= _sentence(sentence, asked)

@@ -1,0 +1,107 @@
+"""vs-sim dynamics: the course of a run's dialogues, round by round, beside the humans'."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vs_sim.commands import Verbs, verb
+
+if TYPE_CHECKING:
+    from analysis.curves import Curve
+    from analysis.dynamics import Course
+    from analysis.measure import Measured
+
+
+def add(verbs: Verbs) -> None:
+    """Declare the verb."""
+    dynamics = verb(verbs, "dynamics", _dynamics, "refusals, resistance, questions and agreement over the rounds: table and figure")
+    dynamics.add_argument("run", type=Path, nargs="?", metavar="RUN", help="run folder; table and figure are put there")
+    dynamics.add_argument("--human", type=Path, metavar="REF", help="reference folder of human dialogues (vs-sim human import)")
+    dynamics.add_argument("--check", type=Path, metavar="REF", help="how well the rules agree with the labels of an annotated reference")
+    dynamics.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _dynamics(arguments: argparse.Namespace) -> int:
+    from vs_sim.errors import InputError
+
+    if (arguments.run is None) == (arguments.check is None) or (arguments.check and arguments.human):
+        raise InputError("expected either a run folder, with or without --human REF, or --check REF alone")
+    if arguments.check:
+        _check(arguments.check, arguments.json)
+    else:
+        _run(arguments.run, arguments.human, arguments.json)
+    return 0
+
+
+def _check(reference: Path, as_json: bool) -> None:
+    from analysis.acts_check import annotated_turns, check_acts, render
+    from vs_sim.errors import InputError
+    from vs_sim.human import load_human
+
+    turns = annotated_turns(load_human(reference))
+    if not turns:
+        raise InputError(f"{reference}: no sentence of a persuadee is annotated; import the data with the annotated dialogues beside them")
+    checked = check_acts(turns)
+    print(json.dumps([c.model_dump(mode="json") for c in checked], indent=2) if as_json else render(checked))
+
+
+def _run(run: Path, human: Path | None, as_json: bool) -> None:
+    from analysis.curves import curves
+    from analysis.dynamics import dynamics, stop_reasons
+    from vs_sim.errors import InputError
+    from vs_sim.store import RunFolder
+
+    study = RunFolder(run).manifest()["study"]
+    n_rounds, seed = int(study["rounds"]), int(study["seed"])
+    read = _courses(run, n_rounds)
+    if not read:
+        raise InputError(f"{run}: no conversation is complete; run the study first, then look at its dialogues")
+    people = _courses(human, n_rounds) if human else []
+    measured = dynamics(read, people, n_rounds, seed=seed)
+    drawn = curves(read, people, n_rounds, seed=seed)
+    if as_json:
+        rows = [{**m.model_dump(mode="json"), "side": m.side} for m in measured]
+        over = [curve.model_dump(mode="json") for curve in drawn]
+        print(json.dumps({"n_rounds": n_rounds, "measured": rows, "curves": over, "stop_reasons": stop_reasons(read)}, indent=2))
+    else:
+        _print_and_draw(run, n_rounds, measured, drawn, stop_reasons(read))
+
+
+def _courses(folder: Path, n_rounds: int) -> list[Course]:
+    from analysis.dynamics import courses
+    from vs_sim.store import RunFolder
+
+    run = RunFolder(folder)
+    transcripts = run.transcripts()
+    if len(transcripts) >= 200:
+        print(f"reading {len(transcripts)} dialogues of {folder}, about {len(transcripts) * 0.04:.0f} s", file=sys.stderr, flush=True)
+    return courses(transcripts, run.planned(), n_rounds)
+
+
+def _print_and_draw(run: Path, n_rounds: int, measured: list[Measured], drawn: list[Curve], ended: dict[str, dict[str, int]]) -> None:
+    from analysis import curves, measure
+    from analysis.dynamics import NOTES
+    from analysis.plots import save
+    from analysis.plots_dynamics import N_COLUMNS, figure
+    from vs_sim.errors import RunFolderError
+
+    small = "Small or scripted model: shows the machinery, no evidence about the method."
+    own = [small] if all(m.model.startswith(("embedded:", "scripted:")) for m in measured) else []
+    reasons = (f"{label}: " + ", ".join(f"{reason} {n}" for reason, n in counts.items()) for label, counts in ended.items())
+    heading = f"Course of the dialogues, rounds 1 to {n_rounds}: mean over conversations"
+    print(measure.render(measured, heading, [*own, f"Ended by: {'; '.join(reasons)}.", *NOTES]))
+    labels = list(ended)
+    files: list[Path] = []
+    try:
+        measure.write_csv(measured, run / "dynamics.csv")
+        curves.write_csv(drawn, run / "dynamics-rounds.csv")
+        for i in range(0, len(labels), N_COLUMNS):
+            page = f"dynamics-{i // N_COLUMNS + 1}" if len(labels) > N_COLUMNS else "dynamics"
+            files += save(figure([c for c in drawn if c.label in labels[i : i + N_COLUMNS]], note=" ".join(own)), run / page)
+    except OSError as error:
+        raise RunFolderError(f"{error.filename or run}: cannot be written: {error.strerror}; the run itself is complete and kept") from None
+    print(f"tables: {run / 'dynamics.csv'}, {run / 'dynamics-rounds.csv'}   figure: {', '.join(map(str, files))}")
