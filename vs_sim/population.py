@@ -206,6 +206,8 @@ def read_aggregates(path: str | Path = P4G_PERSUADEES) -> Aggregates:
         raise PersonaError(f"{path}: cannot be read ({error.strerror}), expected aggregates of a population; check the path") from None
     except (ValueError, RecursionError) as error:
         raise refused(f"not valid JSON ({error}), expected aggregates of a population") from None
+    if not isinstance(content, dict):
+        raise refused(f"the file holds {type(content).__name__}, expected one object with the keys {', '.join(Aggregates.model_fields)}")
     try:
         return Aggregates.model_validate(content)
     except ValidationError as error:

@@ -235,7 +235,7 @@ def damaged(*keys, value=None):
     ("content", "sentence"),
     [
         ("{", "not valid JSON (Expecting property name"),
-        ("[]", "Input should"),
+        ("[]", "the file holds list, expected one object with the keys source, citation,"),
         (damaged("attributes"), "key 'attributes' is missing, expected source, citation,"),
         (damaged("nn", value=3), "unknown key 'nn', expected source,"),
         (damaged("n", value="many"), "key 'n' is 'many': "),
@@ -256,7 +256,7 @@ def test_a_damaged_file_is_refused_with_its_key(tmp_path, content, sentence):
     path.write_text(content, "utf-8")
     with pytest.raises(PersonaError) as raised:
         read_aggregates(path)
-    found = str(raised.value).replace("input should", "Input should")
+    found = str(raised.value)
     assert found.startswith(f"{path}: ")
     assert sentence in found
     assert found.endswith("; make the file again with 'vs-sim personas aggregate'")
