@@ -83,7 +83,7 @@ def figure(measured: Sequence[Measured], note: str = "") -> Figure:
     notes = textwrap.wrap(note, 130)
     n_lines = max(label.count("\n") + 1 for label in shown)
     n_rows = -(-len(panels) // N_COLUMNS)
-    panel = len(labels) * max(ROW_INCHES, 0.115 * n_lines + 0.03)
+    panel = len(labels) * max(ROW_INCHES, 0.125 * n_lines + 0.03)
     foot = 0.28 + 0.12 * len(notes) + (0.04 if notes else 0)
     gap = 0.47
     height = n_rows * (panel + gap) + foot
@@ -98,7 +98,7 @@ def figure(measured: Sequence[Measured], note: str = "") -> Figure:
         by_label = {m.label: m for m in own}
         draw_measured(ax, [by_label[label] for label in labels if label in by_label])
         if column == 0:
-            ax.set_yticks(range(len(labels)), shown, fontsize=FONT - 1.5, linespacing=0.95)
+            ax.set_yticks(range(len(labels)), shown, fontsize=FONT - 1.5, linespacing=1.1)
             ax.tick_params(axis="y", length=0)
     handles: list[Any] = []
     names = []

@@ -27,7 +27,7 @@ VERBATIM = Quantity("verbatim_elsewhere", "Turns said elsewhere", "share")
 NOTES = (
     "Trigrams in common: Jaccard similarity of all the word trigrams of two persuadees of different personas, mean over pairs.",
     "Turns said elsewhere: share of turns whose words also are a whole turn of another persona. It grows with the number of "
-    "conversations, so the humans' is that of samples of as many dialogues as there are personas.",
+    "conversations, so the humans' is that of samples of as many dialogues as there are personas. Both also depend on how much is said.",
 )
 
 
