@@ -1,0 +1,248 @@
+"""Diagnostics, calibration and reselection as plain text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+
+from analysis.calibration import Bin, Calibration
+from analysis.probabilities import SUMS_TO_ONE, Diagnostics, Number, Part
+from analysis.reselect import MIN_ESS, MIN_ESS_SHARE, Reselection
+from vs_sim.records import printable
+
+WIDTH = 100
+LABEL = 28
+CELL = 24
+ARMS_A_BLOCK = (WIDTH - LABEL) // CELL
+FEW = 30
+"""Below so many personas the tables warn that intervals mean little."""
+
+TITLES: dict[Part, str] = {"turns": "Candidates of the persuadee's turns", "decision": "Candidates of the private decision"}
+
+
+def render_diagnostics(diagnostics: Sequence[Diagnostics], left_out: Sequence[str]) -> str:
+    """The tables of the distributions, the turns first, at most 100 columns wide.
+
+    Args:
+        diagnostics: of one run.
+        left_out: names of the conditions without distributions.
+    """
+    lines: list[str] = []
+    for part, title in TITLES.items():
+        of_part = [d for d in diagnostics if d.part == part]
+        for i in range(0, len(of_part), ARMS_A_BLOCK):
+            lines += [title + ("" if i == 0 else ", continued"), "", *_block(of_part[i : i + ARMS_A_BLOCK]), ""]
+        for d in of_part:
+            lines += _about(d)
+        lines += [""] if of_part else []
+    if not diagnostics:
+        lines += ["No condition of this run has candidates: nothing to show.", ""]
+    notes = []
+    if left_out:
+        notes.append(f"Left out, since they ask for a single reply and have no distribution: {', '.join(left_out)}.")
+    if diagnostics:
+        low, high = SUMS_TO_ONE
+        notes += [
+            "Means over the distributions of complete conversations, with 95 % intervals that resample whole personas; - is what cannot be "
+            "computed (a wording without probabilities, or resamples that never differ).",
+            "Rank 1 is the most probable candidate; equal ones share the mean rank. Expected: what the rule of drawing lets expect. "
+            f"Near 1: {low:g} to {high:g}. Near-duplicates share 80 % of their words.",
+            "Drawn as ruled: p of a chi-square test of the places in the list that were drawn, and z (p) of whether probable candidates "
+            "were drawn too often (above 0) or too rarely. Conditions share their random numbers, so that chance shows in all alike.",
+        ]
+        few = sorted({d.arm for d in diagnostics if d.n_personas < FEW})
+        if few:
+            notes.append(f"WARNING: fewer than {FEW} personas in {', '.join(few)}: intervals mean little at such a size.")
+    return _joined([*lines, *_wrapped(notes)])
+
+
+def _block(diagnostics: Sequence[Diagnostics]) -> list[str]:
+    rows: list[tuple[str, Callable[[Diagnostics], str]]] = [
+        ("distributions", lambda d: str(d.n)),
+        ("from conversations", lambda d: str(d.n_conversations)),
+        ("drawn by", lambda d: d.select or "-"),
+        ("asked for as", lambda d: d.wording or "no probability"),
+        ("candidates", lambda d: _cell(d.number("candidates"), _two)),
+        ("entropy, bits", lambda d: _cell(d.number("entropy_bits"), _two)),
+        ("entropy / log2 n", lambda d: _cell(d.number("entropy_normalised"), _share)),
+        ("effective k (2 ^ entropy)", lambda d: _cell(d.number("effective_k"), _two)),
+        ("inverse Simpson", lambda d: _cell(d.number("inverse_simpson"), _two)),
+        ("sum as stated", lambda d: _cell(d.number("stated_sum"), _two)),
+        ("  5, 50, 95 % quantile", lambda d: ", ".join(map(_two, d.sum_quantiles)) if d.sum_quantiles else "-"),
+        ("  share near 1", lambda d: _cell(d.number("sums_to_one"), _share)),
+        ("with equal candidates", lambda d: _cell(d.number("merged_duplicates"), _share)),
+        ("with near-duplicates", lambda d: _cell(d.number("near_duplicates"), _share)),
+        ("with tied probabilities", lambda d: _cell(d.number("tied"), _share)),
+        ("with all equal", lambda d: _cell(d.number("uniform"), _share)),
+        ("drew the most probable", lambda d: _cell(d.number("drew_most_probable"), _share)),
+        ("  expected", lambda d: _share(d.number("drew_most_probable").expected)),
+        ("rank of the drawn", lambda d: _cell(d.number("drawn_rank"), _two)),
+        ("  expected", lambda d: _two(d.number("drawn_rank").expected)),
+        ("probability of the drawn", lambda d: _cell(d.number("drawn_probability"), _share)),
+        ("  expected", lambda d: _share(d.number("drawn_probability").expected)),
+        ("drawn as ruled: places, p", lambda d: _p(d.sampler.p)),
+        ("  probable ones, z (p)", lambda d: "-" if d.sampler.z is None else f"{d.sampler.z:+.2f} ({_p(d.sampler.z_p)})"),
+        ("  against the rule", lambda d: str(d.sampler.n_impossible)),
+        ("different values stated", lambda d: "-" if d.n_stated_values is None else str(d.n_stated_values)),
+    ]
+    headers = _level([textwrap.wrap(d.arm, CELL - 2) for d in diagnostics])
+    lines = [_line("", cells) for cells in zip(*headers, strict=True)]
+    return [*lines, *(_line(label, [cell(d) for d in diagnostics]) for label, cell in rows)]
+
+
+def _level(headers: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Headers of the same number of lines, standing on the last."""
+    deepest = max(map(len, headers))
+    return [[""] * (deepest - len(h)) + list(h) for h in headers]
+
+
+def _about(d: Diagnostics) -> list[str]:
+    sentences = []
+    if d.top_stated:
+        stated = ", ".join(f"{printable(value)} ({_share(share)})" for value, share in d.top_stated)
+        sentences.append(f"stated most often: {stated}")
+    places = ", ".join(_share(p) for p in d.position_probability)
+    sentences.append(f"mean probability by place in the list: {places}")
+    repairs = ", ".join(f"{kind} {_share(share)}" for kind, share in d.repairs.items())
+    sentences.append(f"repairs, share of distributions: {repairs or 'none'}")
+    return _wrapped([f"{d.arm}: {'; '.join(sentences)}."])
+
+
+def render_calibration(calibrations: Sequence[Calibration]) -> str:
+    """The reliability table of each condition, at most 100 columns wide."""
+    lines = ["Stated probabilities of the private decision against the answers when it is asked for again", ""]
+    for c in calibrations:
+        unreadable = f", {c.n_unreadable} more could not be read" if c.n_unreadable else ""
+        lines += _wrapped([f"{c.arm}: {c.n_decisions} decisions, {c.n_answers} answers{unreadable}"])
+        lines.append(f"  {'stated':<14}{'candidates':>11}{'answers':>9}{'mean stated':>13}{'observed share of answers':>30}")
+        lines += [_bin(b, last=b is c.bins[-1]) for b in c.bins if b.n_answers]
+        lines += [
+            _pair("calibration error", _cell(c.ece, _share), f"floor {_floor(c.ece_floor)}"),
+            _pair("total variation distance", _cell(c.total_variation, _share), f"floor {_floor(c.total_variation_floor)}"),
+            _pair("answers not among candidates", _cell(c.unlisted, _share), ""),
+            _pair("log score of the others, bits", _cell(c.log_score, _two), f"equal probabilities {_two(c.log_score_uniform)}"),
+        ]
+        if c.tokens is None:
+            lines.append("  the endpoint gives no log-probabilities")
+        else:
+            t = c.tokens
+            lines += [
+                _pair("rank correlation with tokens", _cell(t.spearman, _two), f"{t.n_pairs} candidates known, {t.n_unknown} not"),
+                _pair("  probability known", _cell(t.coverage, _share), f"of {t.n_decisions} decisions"),
+            ]
+        lines.append("")
+    notes = [
+        "Stated probabilities are the normalised ones, as they were drawn from; answers come at the study's temperature with the request "
+        "of the method direct. Observed: Wilson intervals, which take answers to be independent; others resample whole personas.",
+        "Floor: as many answers drawn from the stated probabilities themselves, mean and 95 % quantile. Replies in the chat are not asked "
+        "again: texts hardly ever repeat word by word.",
+    ]
+    if any(c.tokens for c in calibrations):
+        notes.append(
+            "Tokens: probability of an amount as the endpoint reports it (mostly before temperature and schema), only where every token of "
+            "it is revealed; the probability known is the sum over these amounts."
+        )
+    return _joined([*lines, *_wrapped(notes)])
+
+
+def _bin(b: Bin, *, last: bool) -> str:
+    name = f"{_share(b.low)} to {'' if last else 'below '}{_share(b.high)}"
+    observed = f"{_share(b.observed)} [{_share(b.observed_low)}, {_share(b.observed_high)}]"
+    return f"  {name:<19}{b.n_candidates:>6}{b.n_answers:>9}{_share(b.stated):>13}{observed:>30}"
+
+
+def _pair(label: str, cell: str, beside: str) -> str:
+    return f"  {label:<32}{cell:<24}{beside}"
+
+
+def render_reselection(reselections: Sequence[Reselection], left_out: Sequence[str]) -> str:
+    """Donations of each condition under the recorded and the other rule, at most 100 columns wide.
+
+    Args:
+        reselections: of one run, all for the same rule and against the same humans.
+        left_out: names of the conditions without distributions.
+    """
+    lines: list[str] = []
+    for r in reselections:
+        lines += _wrapped([f"{r.arm}: drawn {r.recorded}, asked for {r.select}; n = {r.n}, {r.n_personas} personas"])
+        lines.append(f"  {'':<25}{'mean, $':>20}{'share of $0':>20}{'KS to humans':>20}{'effective n':>13}")
+        for e in r.estimates[:2] if r.recorded == r.select else r.estimates:  # of one and the same rule the rest says the same
+            cells = [_cell(e.mean, _dollars), _cell(e.share_zero, _share), _cell(e.ks, _share)]
+            name = e.basis.replace("other rule", r.select).replace("recorded rule", r.recorded)
+            ess = "-" if e.ess is None else f"{e.ess:.1f}"
+            if e.refused is None:
+                lines.append(f"  {name:<25}" + "".join(f"{cell:>20}" for cell in cells) + f"{ess:>13}")
+            else:
+                lines += [f"  {name:<25}{'not at all':>20}"]
+                lines += textwrap.wrap(f"({e.refused})", WIDTH - 6, initial_indent="      ", subsequent_indent="      ")
+        lines.append(f"  {'floor':<25}{'':>40}{_floor(r.ks_floor):>20}")
+        lines += textwrap.wrap(_beside(r), WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines.append("")
+    if not reselections:
+        lines += ["No condition of this run has candidates: nothing to draw again.", ""]
+    notes = []
+    if left_out:
+        notes.append(f"Left out, since a single reply leaves nothing to draw: {', '.join(left_out)}.")
+    if reselections:
+        first = reselections[0]
+        notes += [
+            f"Humans: {first.human_source}, n = {first.n_human}. Intervals: 95 %, resampling whole personas (and the humans for KS). "
+            "Floor: humans against humans, as many as personas, mean and 95 % quantile; of expected donations it is too high.",
+            "recorded: the amounts as drawn. last draw: expected from the recorded decisions, the chats as they went; exact, and free of "
+            "the noise of a draw. all draws: every turn by the other rule, from conversations weighted by how much more often it goes "
+            f"their way; not at all below {MIN_ESS:g} effective conversations or {MIN_ESS_SHARE:.0%} of n.",
+        ]
+        few = [r.arm for r in reselections if r.n_personas < FEW]
+        if few:
+            notes.append(f"WARNING: fewer than {FEW} personas in {', '.join(few)}: intervals mean little at such a size.")
+    return _joined([*lines, *_wrapped(notes)])
+
+
+def _beside(r: Reselection) -> str:
+    said = [
+        f"the rules lie {_cell(r.rules_apart_first, _share)} apart at the first turn (its expected length goes from "
+        f"{_two(r.first_words_recorded.value)} to {_two(r.first_words_other.value)} words) and "
+        f"{_cell(r.rules_apart_decision, _share)} at the decision (total variation, 0 to 1)"
+    ]
+    if r.mean_weight is not None:
+        said.append(f"mean weight of a conversation {_cell(r.mean_weight, _two)}, expected 1")
+    return "; ".join(said)
+
+
+def _line(label: str, cells: Iterable[str]) -> str:
+    return f"{label:<{LABEL}}" + "".join(f"{cell:>{CELL}}" for cell in cells)
+
+
+def _wrapped(texts: Sequence[str]) -> list[str]:
+    return [line for text in texts for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ")]
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+
+
+def _cell(number: Number, show: Callable[[float | None], str]) -> str:
+    if number.value is None or number.low is None or number.high is None:
+        return show(number.value)
+    return f"{show(number.value)} [{show(number.low)}, {show(number.high)}]"
+
+
+def _two(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _dollars(cents: float | None) -> str:
+    return "-" if cents is None else f"{cents / 100:.2f}"
+
+
+def _share(value: float | None) -> str:
+    """Three digits and no leading 0, as papers print shares."""
+    return "-" if value is None else f"{value:.3f}"[1:] if value < 0.9995 else "1.00"
+
+
+def _p(p: float | None) -> str:
+    return "-" if p is None else "<.001" if p < 0.001 else _share(p)
+
+
+def _floor(floor: tuple[float, float]) -> str:
+    return f"{_share(floor[0])}, {_share(floor[1])}"

@@ -1,0 +1,161 @@
+"""vs-sim probabilities, reask and reselect: what a run's stated probabilities are worth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vs_sim.commands import Verbs, seed, verb
+
+if TYPE_CHECKING:
+    from analysis.calibration import Calibration
+    from analysis.draws import Group
+    from analysis.probabilities import Diagnostics
+    from vs_sim.store import RunFolder
+    from vs_sim.study import Study
+
+
+def add(verbs: Verbs) -> None:
+    """Declare the verbs."""
+    probabilities = verb(verbs, "probabilities", _probabilities, "describe a run's stated probabilities and how its draws follow them")
+    reask = verb(verbs, "reask", _reask, "ask a run's model for recorded decisions again, to hold stated probabilities against frequencies")
+    reselect = verb(verbs, "reselect", _reselect, "say what another rule of drawing would have given, from the recorded candidates")
+    for one in (probabilities, reask, reselect):
+        one.add_argument("run", type=Path, metavar="RUN", help="run folder")
+        one.add_argument("--json", action="store_true", help="print JSON")
+    reask.add_argument("--model", metavar="PROVIDER:MODEL", help="only this persuadee model of the run (default: all of them)")
+    reask.add_argument("-n", type=_at_least_1, metavar="N", help="decisions per condition and model, chosen at random (default: all)")
+    reask.add_argument("--times", type=_at_least_1, default=20, metavar="T", help="answers per decision (default: 20)")
+    reask.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server for openai: models")
+    reask.add_argument("--concurrency", type=_at_least_1, metavar="N", help="answers at a time")
+    reask.add_argument("--seed", type=seed, help="of the choice of decisions (default: the study's)")
+    reselect.add_argument("--select", choices=("uniform", "weighted", "argmax"), required=True, help="the other rule")
+    reselect.add_argument("--cleaning", choices=("drop", "cap", "all"), default="drop", help="human amounts above $2 (default: drop)")
+
+
+def _at_least_1(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too small; expected 1 or more")
+    return int(text)
+
+
+def _groups(folder: RunFolder) -> tuple[Study, list[Group], list[str]]:
+    from analysis.draws import groups
+    from vs_sim.reask import recorded_study
+
+    study = recorded_study(folder)
+    kept, left_out = groups(folder.transcripts(), study.conditions)
+    return study, kept, left_out
+
+
+def _calibrations(folder: RunFolder, study: Study, groups: list[Group]) -> list[Calibration]:
+    from analysis.calibration import asked_again, calibrate
+    from vs_sim.reask import read_reasked
+
+    reasked = read_reasked(folder)
+    found = (calibrate(group, asked_again(group, reasked), seed=study.seed) for group in groups) if reasked else ()
+    return [c for c in found if c is not None]
+
+
+def _probabilities(arguments: argparse.Namespace) -> int:
+    from analysis.probabilities import PARTS, diagnose
+    from analysis.tables_probabilities import render_calibration, render_diagnostics
+    from vs_sim.store import RunFolder
+
+    folder = RunFolder(arguments.run)
+    study, groups, left_out = _groups(folder)
+    found = [d for g in groups for part in PARTS if (d := diagnose(g, part, seed=study.seed)) is not None]
+    calibrations = _calibrations(folder, study, groups)
+    if arguments.json:
+        content = {
+            "distributions": [d.model_dump(mode="json") for d in found],
+            "calibration": [c.model_dump(mode="json") for c in calibrations],
+            "left_out": left_out,
+        }
+        print(json.dumps(content, indent=2))
+        return 0
+    print(render_diagnostics(found, left_out))
+    if calibrations:
+        print(render_calibration(calibrations))
+    elif found:
+        print(f"Stated probabilities were not held against frequencies yet: vs-sim reask {arguments.run}\n")
+    if found:
+        _draw(arguments.run, found, calibrations)
+    return 0
+
+
+def _draw(run: Path, found: list[Diagnostics], calibrations: list[Calibration]) -> None:
+    from analysis.plots import MAX_ARMS, save
+    from analysis.plots_probabilities import figure
+    from vs_sim.errors import RunFolderError
+
+    arms = list(dict.fromkeys(d.arm for d in found))
+    drawn: list[Path] = []
+    try:
+        for i in range(0, len(arms), MAX_ARMS):
+            page = set(arms[i : i + MAX_ARMS])
+            name = f"probabilities-{i // MAX_ARMS + 1}" if len(arms) > MAX_ARMS else "probabilities"
+            shown = figure([d for d in found if d.arm in page], [c for c in calibrations if c.arm in page])
+            drawn += save(shown, run / name)
+    except OSError as error:
+        raise RunFolderError(f"{error.filename or run}: cannot be written: {error.strerror}") from None
+    print(f"figure: {', '.join(map(str, drawn))}")
+
+
+def _reask(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from analysis.tables_probabilities import render_calibration
+    from vs_sim.commands.model import fetch_weights
+    from vs_sim.reask import reask
+    from vs_sim.store import RunFolder
+
+    folder = RunFolder(arguments.run)
+    study, groups, _ = _groups(folder)
+    fetch_weights([arguments.model] if arguments.model in study.persuadee_models else study.persuadee_models)
+    given = {key: value for key in ("base_url", "concurrency") if (value := getattr(arguments, key)) is not None}
+    result = asyncio.run(
+        reask(
+            folder,
+            times=arguments.times,
+            n_decisions=arguments.n,
+            model=arguments.model,
+            seed=arguments.seed,
+            options=given,
+            say=lambda line: print(line, file=sys.stderr),
+        )
+    )
+    calibrations = _calibrations(folder, study, groups)
+    if arguments.json:
+        print(json.dumps({**vars(result), "calibration": [c.model_dump(mode="json") for c in calibrations]}, indent=2))
+    else:
+        print(
+            f"{result.n_answers} answers to {result.n_decisions} decisions are in {folder.path / 'reask'}, {result.n_asked} of them new\n"
+        )
+        if calibrations:
+            print(render_calibration(calibrations))
+    if result.n_owed == 0:
+        return 0
+    if result.stopped:
+        print(f"stopped: {result.stopped}", file=sys.stderr)
+    print(f"vs-sim: {result.n_owed} answers are missing; give the same command again to ask for them", file=sys.stderr)
+    return 3 if result.stopped else 1
+
+
+def _reselect(arguments: argparse.Namespace) -> int:
+    from analysis.reselect import reselect
+    from analysis.samples import human_cents
+    from analysis.tables_probabilities import render_reselection
+    from vs_sim.store import RunFolder
+
+    study, groups, left_out = _groups(RunFolder(arguments.run))
+    human = human_cents(arguments.cleaning)
+    found = [r for g in groups if (r := reselect(g, arguments.select, human, seed=study.seed)) is not None]
+    if arguments.json:
+        print(json.dumps({"reselections": [r.model_dump(mode="json") for r in found], "left_out": left_out}, indent=2))
+    else:
+        print(render_reselection(found, left_out), end="")
+    return 0
