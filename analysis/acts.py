@@ -95,10 +95,19 @@ _LEAVES_OPEN = words(
     *("someday", "some day", "hope", "possibly", "would have", "could have", "depends", "before", "after", "usually", "often", "always"),
     *("sometimes", "in the past", "soon", "future", r"(?:other|local) charit\w*", "into consideration"),
 )
+_CONDITION = words("if", "unless", "until", "only when", "depends", "wish")
+_MIND = words("(?:don't|do not|dont|wouldn't|would not|wouldnt) mind")
 _NEGATION = words("not", "never", r"\w+n't", "cannot", "cant", "wont", "dont", "no", "unable", "nothing")
 _HARMLESS = words(
-    *("(?:not|no) (?:a )?problem", "why not", "(?:don't|do not|dont|wouldn't) mind", "can't wait", "if (?:it|that|this) (?:helps|is)"),
+    *(
+        "(?:not|no) (?:a )?problem",
+        "why not",
+        "(?:don't|do not|dont|wouldn't|would not) mind",
+        "can't wait",
+        "if (?:it|that|this) (?:helps|is)",
+    ),
     *(r"(?:not|n't|cant|cannot) (?:\w+ ){0,3}(?:much|a lot|more)", "if you (?:do|don't|think|like|want)"),
+    r"(?:after|before) (?:everything|hearing|reading|learning|talking|all|what)",
     r"(?:after|when|once|at|as soon as|before) (?:the |this )?(?:we|chat|task|hit|survey)",
 )
 _OWN_GIFT = re.compile(
@@ -269,16 +278,33 @@ def _sentence(sentence: list[Clause], asked: bool) -> set[Act]:
         found.add(Act.RESISTS)
     names_amount = [bool(find_amounts(clause.text)) for clause in sentence]
     answers = [answer(sentence, i, names_amount=names_amount[i], asked=asked) for i in range(len(sentence))]
-    if "refused" in answers or _REFUSES.search(text) or _ZERO.search(text) or (asked and (_NO_MORE.search(text) or _NO_WILL.match(text))):
+    does_not_mind = _MIND.search(text) is not None  # "I wouldn't mind giving"
+    if (
+        ("refused" in answers and not does_not_mind)
+        or _REFUSES.search(text)
+        or _ZERO.search(text)
+        or (asked and (_NO_MORE.search(text) or _NO_WILL.match(text)))
+    ):
         return found | {Act.REFUSES, Act.RESISTS}
-    plain = _HARMLESS.sub(" ", text)
-    if not (_LEAVES_OPEN.search(plain) or _NEGATION.search(plain)) and (
-        _DECIDED.search(text)
-        or (_OWN_GIFT.search(text) and _INTENDS.search(text))
-        or (asked and accepts(text, plain_yes=True, too_much=False))
+    if any(_commits(sentence, i) for i in range(len(sentence))) or (
+        asked and _is_firm(text) and accepts(text, plain_yes=True, too_much=False)
     ):
         found.add(Act.AGREES)
     return found
+
+
+def _commits(sentence: list[Clause], position: int) -> bool:
+    """True if a clause says that its speaker will give, and neither it nor a condition before or behind it takes that back."""
+    text = sentence[position].text[:600]
+    if not (_DECIDED.search(text) or (_OWN_GIFT.search(text) and _INTENDS.search(text))):
+        return False
+    around = "".join(clause.text for clause in sentence[max(0, position - 1) : position] + sentence[position + 1 : position + 2])
+    return _is_firm(text) and not _CONDITION.search(_HARMLESS.sub(" ", around))
+
+
+def _is_firm(text: str) -> bool:
+    plain = _HARMLESS.sub(" ", text)
+    return not (_LEAVES_OPEN.search(plain) or _NEGATION.search(plain))
 
 
 def _question(text: str) -> set[Act]:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from analysis.acts import Act, acts, asks_for_gift
+from analysis.language import labels
 from analysis.measure import Measured, Quantity, measure
 from vs_sim.amounts import find_amounts
 from vs_sim.clauses import sentences
@@ -28,7 +29,8 @@ NOTES = (
     "First amount: proposed by the persuader in a request for a gift, or offered by the persuadee. Commitment: the amount that stands.",
     "The acts are read by rules. On 69 human dialogues that the rules were not made on, F1 with people's labels is, by turn: agrees .71, "
     "names amount .82, refuses .56, asks .87, asks about the charity .71; by dialogue: resists .68 (by turn .48, too poor for a number "
-    "per turn). vs-sim dynamics --check REF prints all of it.",
+    "per turn); precision of its parts by dialogue: pleads .80, doubts .58, elsewhere .71. How well they read a model's language is not "
+    "known. vs-sim dynamics --check REF prints all of it.",
 )
 
 
@@ -86,14 +88,12 @@ def courses(transcripts: Iterable[Transcript], planned: Sequence[ConversationSpe
         planned: every conversation of the plan, run or not.
         n_rounds: number of rounds to look at, at least 1.
     """
-    groups = list(dict.fromkeys((spec.condition, spec.persuadee_model) for spec in planned))
-    one_model = len({model for _, model in groups}) == 1
-    found: dict[tuple[str, str], list[Course]] = {group: [] for group in groups}
+    names = labels(planned)
+    found: dict[str, list[Course]] = {label: [] for label in names.values()}
     for transcript in transcripts:
         if transcript.complete:
-            spec = transcript.spec
-            label = spec.condition if one_model else f"{spec.condition} ({spec.persuadee_model})"
-            found.setdefault((spec.condition, spec.persuadee_model), []).append(_course(transcript, label, n_rounds))
+            label = names[transcript.spec.condition, transcript.spec.persuadee_model]
+            found[label].append(_course(transcript, label, n_rounds))
     return [course for group in found.values() for course in group]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,10 +58,10 @@ def _run(run: Path, human: Path | None, as_json: bool) -> None:
 
     study = RunFolder(run).manifest()["study"]
     n_rounds, seed = int(study["rounds"]), int(study["seed"])
-    read = _courses(run, n_rounds)
+    read, missing = _courses(run, n_rounds)
     if not read:
         raise InputError(f"{run}: no conversation is complete; run the study first, then look at its dialogues")
-    people = _courses(human, n_rounds) if human else []
+    people = _courses(human, n_rounds)[0] if human else []
     measured = dynamics(read, people, n_rounds, seed=seed)
     drawn = curves(read, people, n_rounds, seed=seed)
     if as_json:
@@ -68,21 +69,29 @@ def _run(run: Path, human: Path | None, as_json: bool) -> None:
         over = [curve.model_dump(mode="json") for curve in drawn]
         print(json.dumps({"n_rounds": n_rounds, "measured": rows, "curves": over, "stop_reasons": stop_reasons(read)}, indent=2))
     else:
-        _print_and_draw(run, n_rounds, measured, drawn, stop_reasons(read))
+        _print_and_draw(run, n_rounds, measured, drawn, stop_reasons(read), missing)
 
 
-def _courses(folder: Path, n_rounds: int) -> list[Course]:
+def _courses(folder: Path, n_rounds: int) -> tuple[list[Course], list[str]]:
+    """The courses of a folder's dialogues, and a sentence for every condition with conversations that are missing."""
     from analysis.dynamics import courses
+    from analysis.language import labels
     from vs_sim.store import RunFolder
 
     run = RunFolder(folder)
-    transcripts = run.transcripts()
+    transcripts, planned = run.transcripts(), run.planned()
     if len(transcripts) >= 200:
         print(f"reading {len(transcripts)} dialogues of {folder}, about {len(transcripts) * 0.04:.0f} s", file=sys.stderr, flush=True)
-    return courses(transcripts, run.planned(), n_rounds)
+    read = courses(transcripts, planned, n_rounds)
+    names = labels(planned)
+    n_planned = Counter(names[spec.condition, spec.persuadee_model] for spec in planned)
+    n_read = Counter(course.label for course in read)
+    return read, [f"Missing, {x}: {n - n_read[x]} of {n} conversations." for x, n in n_planned.items() if n > n_read[x]]
 
 
-def _print_and_draw(run: Path, n_rounds: int, measured: list[Measured], drawn: list[Curve], ended: dict[str, dict[str, int]]) -> None:
+def _print_and_draw(
+    run: Path, n_rounds: int, measured: list[Measured], drawn: list[Curve], ended: dict[str, dict[str, int]], missing: list[str]
+) -> None:
     from analysis import curves, measure
     from analysis.dynamics import NOTES
     from analysis.plots import save
@@ -93,7 +102,7 @@ def _print_and_draw(run: Path, n_rounds: int, measured: list[Measured], drawn: l
     own = [small] if all(m.model.startswith(("embedded:", "scripted:")) for m in measured) else []
     reasons = (f"{label}: " + ", ".join(f"{reason} {n}" for reason, n in counts.items()) for label, counts in ended.items())
     heading = f"Course of the dialogues, rounds 1 to {n_rounds}: mean over conversations"
-    print(measure.render(measured, heading, [*own, f"Ended by: {'; '.join(reasons)}.", *NOTES]))
+    print(measure.render(measured, heading, [*own, *missing, f"Ended by: {'; '.join(reasons)}.", *NOTES]))
     labels = list(ended)
     files: list[Path] = []
     try:
