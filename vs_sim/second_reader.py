@@ -1,8 +1,8 @@
 """A second reader of stated donations: a language model reads the dialogues that the rules of `vs_sim.outcome` leave open.
 
-It is held to its evidence: an amount or a refusal counts only with words of the persuadee that stand in the dialogue. What cannot be read
-is asked for again and then fails by name; it is missing, never $0. Every reading is durable before the next one is asked for, and is not
-paid for again with the same model and prompt.
+It is held to its evidence: an amount or a refusal counts only with words of the persuadee that stand in the dialogue, an amount only if
+somebody names it there. What cannot be used is asked for again and then fails by name; it is missing, never $0. Every reading is durable
+before the next one is asked for, and is not paid for again with the same model and prompt.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ _SCHEMA: dict[str, Any] = {
     "required": ["quote", "status", "cents"],
     "additionalProperties": False,
 }
-_MOST_TOKENS = 600
-_MOST_CENTS = 10_000_000  # people named up to $10,000; beyond ten times that it is a slip of the model
+_MOST_TOKENS = 300
+_LONGEST_OFFERED = 300  # characters of a quote that an embedded model may choose
+_LONGEST = 10_000  # characters of a turn that are searched for amounts: bounds the time on degenerate replies
 _ENDPOINT_FAILURES_THAT_STOP = 3
 
 
@@ -239,6 +240,7 @@ async def _reading(transcript: Transcript, model: Model, n_failed_before: int) -
 
     utterances = transcript.utterances
     first = [{"role": "user", "content": prompt(utterances)}]
+    schema = own_schema(utterances) if model.name.startswith("embedded:") else _SCHEMA
     id_ = transcript.spec.id
     reading = Reading(conversation=id_, model=model.name, prompt=prompt_digest(), stated=None)
     calls: list[Call] = []
@@ -249,7 +251,7 @@ async def _reading(transcript: Transcript, model: Model, n_failed_before: int) -
             name = f"{id_}:second_reader:{again}:{n_failed_before}"
             seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
             step = f"read.{again}"
-            call = await model.answer(step, Request(messages, _SCHEMA, _MOST_TOKENS, seed))
+            call = await model.answer(step, Request(messages, schema, _MOST_TOKENS, seed))
             calls.append(call)
             try:
                 stated, quote = read_answer(call.text, utterances)
@@ -269,6 +271,14 @@ async def _reading(transcript: Transcript, model: Model, n_failed_before: int) -
     raise AssertionError("unreachable: the loop returns or raises")
 
 
+def own_schema(utterances: Sequence[tuple[Role, str]]) -> dict[str, Any]:
+    """JSON schema for embedded models, which choose among the persuadee's messages (or their beginnings): small models cannot copy."""
+    said = (" ".join(text.split()) for role, text in utterances if role == "persuadee")
+    offered = [text if len(text) <= _LONGEST_OFFERED else text[:_LONGEST_OFFERED].rpartition(" ")[0] for text in said]
+    quote = {"type": "string", "enum": list(dict.fromkeys(["", *offered]))}
+    return {**_SCHEMA, "properties": {**_SCHEMA["properties"], "quote": quote}}
+
+
 def read_answer(raw: str, utterances: Sequence[tuple[Role, str]]) -> tuple[StatedDonation, str | None]:
     """The donation of one answer of a second reader, held against the dialogue.
 
@@ -280,8 +290,8 @@ def read_answer(raw: str, utterances: Sequence[tuple[Role, str]]) -> tuple[State
         The donation, with turn and span of the quoted words, and the quote; ``"undetermined"`` without either.
 
     Raises:
-        ReplyError: if the answer is no JSON object of the form that was asked for, its amount is no whole number of cents above 0, or
-            its quote does not stand in a message of the persuadee.
+        ReplyError: if the answer is no JSON object of the form that was asked for, its quote does not stand in a message of the
+            persuadee, or its amount is no whole number of cents above 0 or one that nobody names in the dialogue.
     """
 
     def unusable(problem: str, reason: str) -> ReplyError:
@@ -295,7 +305,7 @@ def read_answer(raw: str, utterances: Sequence[tuple[Role, str]]) -> tuple[State
         raise unusable(f'status is {status!r:.60}, expected "amount", "refused" or "none"', "unknown_status")
     if status == "refused":
         cents = None
-    elif isinstance(cents, bool) or not isinstance(cents, int) or not 0 <= cents <= _MOST_CENTS:
+    elif isinstance(cents, bool) or not isinstance(cents, int) or cents < 0:
         raise unusable(f"cents is {cents!r:.60}, expected a whole number of cents, digits only", "no_amount")
     elif cents == 0:
         raise unusable('an amount of 0 cents is no amount, expected the status "refused" or "none"', "no_amount")
@@ -306,11 +316,19 @@ def read_answer(raw: str, utterances: Sequence[tuple[Role, str]]) -> tuple[State
     place = _place(quote, utterances)
     if place is None:
         raise unusable("the quote does not stand in any message of the persuadee, expected its exact words", "no_quote")
-    if cents is not None:
-        named = {a.cents for a in find_amounts(quote) if a.kind == "money"}
-        if cents not in named and (cents * 100 in named or any(n * 100 == cents for n in named)):
-            raise unusable(f"the quote names another amount than {cents} cents; $1 is 100 cents", "wrong_unit")
+    if cents is not None and not _is_named(cents, utterances):
+        raise unusable(f"nobody names {cents} cents in the chat ($1 is 100 cents)", "amount_not_named")
     return StatedDonation(status=status, cents=cents, turn=place[0], span=place[1]), quote
+
+
+def _is_named(cents: int, utterances: Sequence[tuple[Role, str]]) -> bool:
+    """True if somebody names the amount, or one that is reckoned from another ("half of that", "10 cents more")."""
+    for _, text in utterances:
+        for amount in find_amounts(text[-_LONGEST:]):
+            named = {amount.cents, amount.top} | ({amount.cents // 100} if amount.kind == "number" else set())
+            if cents in named or amount.more or amount.of_that or amount.scales:
+                return True
+    return False
 
 
 # Typographic signs that models write in place of the typed ones, or the reverse; one for one, so that places stay the same.

@@ -12,7 +12,7 @@ from tests.dialogues import OPEN, PROMISE, REFUSAL, answer, fits, folder_of
 from tests.endpoint import CUT_OFF, RESET, refusal
 from vs_sim import prompts, second_reader
 from vs_sim.errors import ModelUnavailable, ReplyError, RunFolderError
-from vs_sim.second_reader import prompt, prompt_digest, read_answer, read_stated, readings
+from vs_sim.second_reader import own_schema, prompt, prompt_digest, read_answer, read_stated, readings
 from vs_sim.store import appending
 from vs_sim.study import RunOptions
 
@@ -53,6 +53,15 @@ def test_an_accepted_amount_needs_the_words_that_accept_it():
     assert (stated.cents, quoted(stated), quote) == (75, "Sure, that is fine", "sure, that is fine")
 
 
+@pytest.mark.parametrize(
+    ("said", "cents"),
+    [("Half of that is mine to give.", 25), ("Then I add 10 cents more.", 60), ("I will give 3.", 300), ("I will give 3.", 3)],
+)
+def test_amounts_that_follow_from_named_ones_are_read(said, cents):
+    dialogue = [("persuader", "Would you give 50 cents?"), ("persuadee", said)]
+    assert read_answer(answer(said, cents=cents), dialogue)[0].cents == cents
+
+
 def test_typed_and_typographic_signs_are_the_same():
     assert quoted(read_answer(answer("I'll see", status="refused", cents=None), SAID)[0]) == "I’ll see"
 
@@ -80,7 +89,7 @@ def test_a_refusal_has_no_amount_and_an_open_dialogue_no_evidence():
         (answer(cents=0.5), "no_amount", "cents is 0.5"),
         (answer(cents=True), "no_amount", "cents is True"),
         (answer(cents=-5), "no_amount", "cents is -5"),
-        (answer(cents=10**16), "no_amount", "cents is 10000000000000000"),
+        (answer(cents=10**16), "amount_not_named", "nobody names 10000000000000000 cents"),
         (answer(cents=0), "no_amount", 'an amount of 0 cents is no amount, expected the status "refused" or "none"'),
         (answer(quote="I will give 50 cents"), "no_quote", "does not stand in any message of the persuadee"),
         (answer(quote="Put me down for $2", cents=200), "no_quote", "does not stand in any message of the persuadee"),
@@ -88,7 +97,8 @@ def test_a_refusal_has_no_amount_and_an_open_dialogue_no_evidence():
         (answer(quote=""), "no_quote", "the quote is not usable (empty)"),
         (answer(quote=", ."), "no_quote", "does not stand in any message"),
         (answer(quote=None, status="refused"), "no_quote", "the quote is not usable (not_text)"),
-        (answer(cents=5000), "wrong_unit", "the quote names another amount than 5000 cents; $1 is 100 cents"),
+        (answer(cents=5000), "amount_not_named", "nobody names 5000 cents in the chat ($1 is 100 cents)"),
+        (answer(cents=1), "amount_not_named", "nobody names 1 cents in the chat"),
     ],
 )
 def test_what_cannot_be_used_fails_by_name(raw, reason, sentence):
@@ -115,6 +125,15 @@ def test_every_run_of_words_of_the_persuadee_is_found_where_it_stands(data):
     quote = SAID[1][1][words[first][0] : words[last][1]]
     stated, _ = read_answer(answer(" ".join(quote.split()).upper(), "refused", None), SAID)
     assert quoted(stated) == quote
+
+
+def test_an_embedded_model_chooses_among_quotes_that_stand_in_the_dialogue():
+    dialogue = [*SAID, ("persuadee", "a word " * 200), ("persuadee", "Sure, that is fine.")]
+    offered = own_schema(dialogue)["properties"]["quote"]["enum"]
+    assert offered[:3] == ["", "Well, I’ll see. Put me down for 50 cents.", "Sure, that is fine."]
+    assert len(offered) == 4 and len(offered[3]) <= 300
+    for quote in offered[1:]:
+        assert read_answer(answer(quote, "refused", None), dialogue)[1] == quote
 
 
 def test_the_prompt_shows_the_dialogue_and_shapes_no_conversation():
