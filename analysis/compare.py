@@ -71,6 +71,8 @@ class Comparison(Record):
         n_cleaned: simulated donations above 200 cents that the cleaning dropped or capped.
         n_personas: number of different personas behind them.
         n_matched: number of them with a matched human donation.
+        n_human_people, n_human_effective: people behind the human donations (None if not known), and how many independent donations they
+            are worth.
         n_human, n_human_dropped, n_human_capped, human_source, human_which: as in `analysis.samples.HumanSample`.
         human_median: the median human donation, rounded down to whole cents.
         metrics: the numbers.
@@ -97,6 +99,8 @@ class Comparison(Record):
     n_personas: int
     n_matched: int
     n_human: int
+    n_human_people: int | None
+    n_human_effective: int
     n_human_dropped: int
     n_human_capped: int
     human_source: str
@@ -134,7 +138,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
 
     The distributions are compared with all of `human`; `l1_per_dialogue` with the matched humans only. The cleaning rule of
     `human` holds for all of them. The noise floor is that of this very comparison: as many humans as there are personas, against as
-    many as there are in `human`.
+    many as `human` is worth.
 
     Intervals resample personas with all their conversations, and humans. Those of distances are corrected for what resampling adds
     and reach down to 0 where equality is not rejected.
@@ -163,13 +167,21 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         counts=tabulate(simulated, support),
         human_counts=human_counts,
         draws=bootstrap_clusters(simulated, personas, support, rng=rng_arm, n_resamples=n_resamples) if n else None,
-        human_draws=bootstrap_table(human_counts, rng=rng_human, n_resamples=n_resamples),
+        human_draws=bootstrap_table(human_counts, human.n_effective, rng=rng_human, n_resamples=n_resamples),
         n_personas=n_personas,
     )
     ps: Mapping[str, float] = {}
     if n_personas > 1:
         distances = {name: distance for name, (_, distance) in DISTANCES.items()}
-        ps = permutation_ps(simulated, human.cents, distances, rng=rng_p, n_resamples=n_resamples, clusters=personas)
+        ps = permutation_ps(
+            simulated,
+            human.cents,
+            distances,
+            rng=rng_p,
+            n_resamples=n_resamples,
+            clusters=personas,
+            n_effective=human.n_effective,
+        )
     floor_seed = int(rng_floor.integers(2**32))
     median = int(np.median(human.cents))
 
@@ -183,7 +195,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
     for name, (_, distance) in DISTANCES.items():
         metric, within = _distance(name, people, ps.get(name))
         floor_rng = np.random.default_rng(floor_seed)  # the same human pairs for every distance
-        floor = noise_floor(human.cents, distance, n_personas, human.n, rng=floor_rng, n_resamples=n_resamples) if n else None
+        floor = noise_floor(human.cents, distance, n_personas, human.n_effective, rng=floor_rng, n_resamples=n_resamples) if n else None
         metrics.append(
             metric.model_copy(
                 update={
@@ -214,6 +226,8 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         n_personas=n_personas,
         n_matched=n_matched,
         n_human=human.n,
+        n_human_people=human.n_people,
+        n_human_effective=human.n_effective,
         n_human_dropped=human.n_dropped,
         n_human_capped=human.n_capped,
         human_source=human.source,

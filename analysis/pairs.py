@@ -91,7 +91,7 @@ def compare_pairs(first: Arm, second: Arm, human: HumanSample, *, seed: int, n_r
     names, persona_of = np.unique(np.array([key[0] for key in keys], dtype=str), return_inverse=True)
     differences: list[Difference] = []
     if keys:
-        differences = _differences(a, b, persona_of, len(names), human.cents, seed, n_resamples)
+        differences = _differences(a, b, persona_of, len(names), human, seed, n_resamples)
         matched = [(i, m) for i, key in enumerate(keys) if (m := ours[key][1]) is not None]
         if matched:
             differences.append(_l1(a, b, persona_of, matched, seed, n_resamples))
@@ -122,7 +122,10 @@ def _by_key(arm: Arm, cleaning: Cleaning) -> dict[tuple[str, int], tuple[int, in
     return found
 
 
-def _differences(a: Cents, b: Cents, persona_of: Cents, n_personas: int, human: Cents, seed: int, n_resamples: int) -> list[Difference]:
+def _differences(
+    a: Cents, b: Cents, persona_of: Cents, n_personas: int, sample: HumanSample, seed: int, n_resamples: int
+) -> list[Difference]:
+    human = sample.cents
     support = np.unique(np.concatenate([a, b, human]))
     tables = np.zeros((2, n_personas, len(support)), dtype=np.int64)
     for table, cents in zip(tables, (a, b), strict=True):
@@ -130,7 +133,7 @@ def _differences(a: Cents, b: Cents, persona_of: Cents, n_personas: int, human: 
     human_counts = tabulate(human, support)
     rng_people, rng_human, rng_swap, rng_p = np.random.default_rng(seed).spawn(4)
     drawn = rng_people.multinomial(n_personas, np.full(n_personas, 1 / n_personas), size=n_resamples)
-    human_draws = bootstrap_table(human_counts, rng=rng_human, n_resamples=n_resamples)
+    human_draws = bootstrap_table(human_counts, sample.n_effective, rng=rng_human, n_resamples=n_resamples)
     both = tables.sum(axis=1)
     swapped = rng_swap.integers(2, size=(n_resamples, n_personas)) @ (tables[1] - tables[0])
 
@@ -155,7 +158,10 @@ def _differences(a: Cents, b: Cents, persona_of: Cents, n_personas: int, human: 
     ps: list[Mapping[str, float]] = [{}, {}]
     if n_personas > 1:
         distances = {name: distance for name, (_, distance) in DISTANCES.items()}
-        ps = [permutation_ps(x, human, distances, rng=rng_p, n_resamples=n_resamples, clusters=persona_names) for x in (a, b)]
+        ps = [
+            permutation_ps(x, human, distances, rng=rng_p, n_resamples=n_resamples, clusters=persona_names, n_effective=sample.n_effective)
+            for x in (a, b)
+        ]
     for name, (unit, distance) in DISTANCES.items():
         values = [float(distance(support, counts, human_counts)) for counts in both]
         interval = None

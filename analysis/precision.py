@@ -53,8 +53,8 @@ def expected_precision(human: HumanSample, n_personas: int, *, seed: int) -> Pre
     """
     if n_personas < 1:
         raise ValueError(f"{n_personas!r} personas have no precision, expected at least 1")
-    floor = noise_floor(human.cents, ks_of, n_personas, human.n, rng=np.random.default_rng(seed), n_resamples=1000)
-    half_widths = {metric: _Z95 * math.sqrt(_variance(human.cents, metric, n_personas, human.n)) for metric in PLANNED}
+    floor = noise_floor(human.cents, ks_of, n_personas, human.n_effective, rng=np.random.default_rng(seed), n_resamples=1000)
+    half_widths = {metric: _Z95 * math.sqrt(_variance(human.cents, metric, n_personas, human.n_effective)) for metric in PLANNED}
     return Precision(n_personas=n_personas, half_widths=half_widths, ks_floor_mean=floor.mean, ks_floor_q95=floor.q95)
 
 
@@ -86,7 +86,7 @@ def personas_for_margin(human: HumanSample, metric: PlannedMetric, margin: float
     Source:
         Two one-sided tests by the normal distribution, Schuirmann (1987); the humans' own uncertainty counts too.
     """
-    variance = (margin / (_Z90 + _Z80)) ** 2 - _variance(human.cents, metric, human.n, None)
+    variance = (margin / (_Z90 + _Z80)) ** 2 - _variance(human.cents, metric, human.n_effective, None)
     return None if variance <= 0 else _personas(human, metric, variance)
 
 
@@ -94,7 +94,7 @@ def _personas(human: HumanSample, metric: PlannedMetric, variance: float) -> int
     """The smallest number at which the variance of the estimate is at most `variance`."""
     if not variance > 0:
         raise ValueError(f"the width asked of {metric} is too small to compute with, expected a number above 0")
-    fixed = 0.25 / human.n if metric == "ks" else 0.0
+    fixed = 0.25 / human.n_effective if metric == "ks" else 0.0
     if variance <= fixed:
         return None
     return max(2, math.ceil(_variance(human.cents, metric, 1, None) / (variance - fixed)))

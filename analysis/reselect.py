@@ -123,7 +123,7 @@ def reselect(group: Group, select: Selection, human: HumanSample, *, seed: int, 
     ones = np.ones(len(decisions))
 
     def estimate(basis: Basis, table: Floats, weight: Floats) -> Estimate:
-        return _estimate(basis, table, weight, support, human_counts, personas, seed, n_resamples)
+        return _estimate(basis, table, weight, support, human_counts, human.n_effective, personas, seed, n_resamples)
 
     other = _table(decisions, select, support)
     estimates = [
@@ -165,7 +165,7 @@ def reselect(group: Group, select: Selection, human: HumanSample, *, seed: int, 
         n_human=human.n,
         human_source=human.source,
         ks_floor=noise_floor(
-            human.cents, ks_of, len(set(personas)), human.n, rng=np.random.default_rng([seed, 1]), n_resamples=n_resamples
+            human.cents, ks_of, len(set(personas)), human.n_effective, rng=np.random.default_rng([seed, 1]), n_resamples=n_resamples
         ),
         estimates=tuple(estimates),
         rules_apart_first=mean("rules_apart_first", [apart(d) for d in firsts], firsts),
@@ -230,6 +230,7 @@ def _estimate(
     weights: Floats,
     support: Cents,
     human_counts: Cents,
+    n_human: int,
     personas: Sequence[str],
     seed: int,
     n_resamples: int,
@@ -239,7 +240,7 @@ def _estimate(
     drawn = resampled_sums(table * weights[:, None], personas, rng=rng, n_resamples=n_resamples)
     if drawn is not None:
         drawn = drawn[drawn.sum(axis=1) > 0]
-    human_draws = bootstrap_table(human_counts, rng=rng_human, n_resamples=0 if drawn is None else len(drawn))
+    human_draws = bootstrap_table(human_counts, n_human, rng=rng_human, n_resamples=0 if drawn is None else len(drawn))
     value = {
         "mean": float(mean_of(support, counts)),
         "share_zero": float(share_zero_of(support, counts)),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from vs_sim.human import person
 from vs_sim.records import MAX_CENTS, ConversationSpec, Transcript
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class HumanSample:
         source: whose donations these are.
         which: the donation decided in private (``"actual"``) or said in the chat (``"stated"``).
         n_missing: number of humans left out because their donation is not known or cannot be told.
+        n_people: number of different people behind the donations; None if it is not known, and each is then taken for another's.
+        design_effect: how many times more the share of donations of $0 varies than it would if every donation were another person's
+            (Kish 1965); 1 if they are, or if the people are not known.
     """
 
     cents: Cents
@@ -47,14 +51,21 @@ class HumanSample:
     source: str
     which: Which = "actual"
     n_missing: int = 0
+    n_people: int | None = None
+    design_effect: float = 1.0
 
     @property
     def n(self) -> int:
         """Number of donations that are left."""
         return len(self.cents)
 
+    @property
+    def n_effective(self) -> int:
+        """Number of independent donations that the sample is worth, 1 to n: what intervals, tests and floors reckon with."""
+        return max(1, min(self.n, round(self.n / self.design_effect)))
 
-def human_sample(cents: Iterable[int], cleaning: Cleaning, source: str) -> HumanSample:
+
+def human_sample(cents: Iterable[int], cleaning: Cleaning, source: str, people: Sequence[str] | None = None) -> HumanSample:
     """Human donations as the reference of a comparison.
 
     Args:
@@ -62,31 +73,64 @@ def human_sample(cents: Iterable[int], cleaning: Cleaning, source: str) -> Human
         cleaning: ``"drop"`` leaves out amounts above 200 cents (what the task paid), ``"cap"`` sets them to 200, ``"all"`` keeps
             them.
         source: whose donations these are, for tables.
+        people: who gave each; None if it is not known.
 
     Raises:
-        ValueError: if the rule is unknown or an amount is negative.
+        ValueError: if the rule is unknown, an amount is negative, or there are not as many people as amounts.
     """
     if cleaning not in get_args(Cleaning):
         raise ValueError(f"unknown cleaning rule {cleaning!r}, expected one of {', '.join(map(repr, get_args(Cleaning)))}")
-    amounts = np.sort(np.fromiter(cents, dtype=np.int64))
-    if len(amounts) and amounts[0] < 0:
-        raise ValueError(f"a donation of {int(amounts[0])!r} cents is negative, expected 0 or more")
-    n_above = int(np.count_nonzero(amounts > MAX_CENTS))
-    if cleaning == "drop":
-        amounts = amounts[amounts <= MAX_CENTS]
-    elif cleaning == "cap":
+    amounts = np.fromiter(cents, dtype=np.int64)
+    if people is not None and len(people) != len(amounts):
+        raise ValueError(f"{len(amounts)} donations of {len(people)} people, expected one name for each donation")
+    if len(amounts) and amounts.min() < 0:
+        raise ValueError(f"a donation of {int(amounts.min())!r} cents is negative, expected 0 or more")
+    above = amounts > MAX_CENTS
+    left = ~above if cleaning == "drop" else np.ones(len(amounts), dtype=bool)
+    givers = None if people is None else [name for name, kept in zip(people, left, strict=True) if kept]
+    amounts = amounts[left]
+    if cleaning == "cap":
         amounts = np.minimum(amounts, MAX_CENTS)
     return HumanSample(
-        cents=amounts,
+        cents=np.sort(amounts),
         cleaning=cleaning,
-        n_dropped=n_above if cleaning == "drop" else 0,
-        n_capped=n_above if cleaning == "cap" else 0,
+        n_dropped=int(above.sum()) if cleaning == "drop" else 0,
+        n_capped=int(above.sum()) if cleaning == "cap" else 0,
         source=source,
+        n_people=None if givers is None else len(set(givers)),
+        design_effect=1.0 if givers is None else design_effect(amounts, givers),
     )
+
+
+def design_effect(cents: Cents, people: Sequence[str]) -> float:
+    """How many times more the share of donations of $0 varies than if every donation were another person's; at least 1.
+
+    Of all parts of the distribution it is the share of $0 whose donations of one person resemble each other most in PersuasionForGood
+    (1.8, falling to 1.2 at $1), so that it errs on the side of caution.
+
+    Source:
+        Kish (1965); variance of a ratio over clusters by linearization.
+    """
+    if len(cents) == 0:
+        return 1.0
+    zero = (cents == 0).astype(np.float64)
+    share = zero.mean()
+    if share in (0.0, 1.0):
+        return 1.0
+    _, of = np.unique(np.asarray(people), return_inverse=True)
+    clustered = (np.bincount(of, weights=zero - share) ** 2).sum() / len(cents) ** 2
+    return max(1.0, float(clustered / (share * (1 - share) / len(cents))))
+
+
+P4G_PEOPLE: dict[Cleaning, tuple[int, float]] = {"drop": (747, 1.835), "cap": (761, 1.944), "all": (761, 1.944)}
+"""Cleaning -> people behind the donations of `human_cents`, and their design effect: ``vs-sim compare REF --human REF`` prints both."""
 
 
 def human_cents(cleaning: Cleaning = "drop") -> HumanSample:
     """Actual donations of the 1,017 human persuadees of PersuasionForGood.
+
+    Some people took part as persuadees up to twelve times, so that the 982 donations up to $2 come from 747 people and are worth
+    535 independent ones.
 
     Args:
         cleaning: what to do with the 35 amounts above 200 cents; ``"drop"`` leaves 982 donations.
@@ -97,7 +141,9 @@ def human_cents(cleaning: Cleaning = "drop") -> HumanSample:
     """
     with (Path(__file__).parent / "data" / "p4g_actual_cents.csv").open(encoding="utf-8", newline="") as file:
         table = [(int(row["cents"]), int(row["count"])) for row in csv.DictReader(file)]
-    return human_sample((cents for cents, count in table for _ in range(count)), cleaning, P4G_SOURCE)
+    sample = human_sample((cents for cents, count in table for _ in range(count)), cleaning, P4G_SOURCE)
+    n_people, effect = P4G_PEOPLE[cleaning]
+    return replace(sample, n_people=n_people, design_effect=effect)
 
 
 def human_donations(transcripts: Iterable[Transcript], which: Which, cleaning: Cleaning, source: str) -> HumanSample:
@@ -115,9 +161,15 @@ def human_donations(transcripts: Iterable[Transcript], which: Which, cleaning: C
     """
     if which not in get_args(Which):
         raise ValueError(f"unknown donation {which!r}, expected 'actual' or 'stated'")
-    found = [_donation(transcript, which) for transcript in transcripts]
-    known = [cents for cents in found if isinstance(cents, int)]
-    return replace(human_sample(known, cleaning, source), which=which, n_missing=len(found) - len(known))
+    found = [(_donation(transcript, which), _who(transcript.spec)) for transcript in transcripts]
+    known = [(cents, who) for cents, who in found if isinstance(cents, int)]
+    sample = human_sample([cents for cents, _ in known], cleaning, source, [who for _, who in known])
+    return replace(sample, which=which, n_missing=len(found) - len(known))
+
+
+def _who(spec: ConversationSpec) -> str:
+    """The persuadee that conversations are grouped by: a persona, or a person, who may have taken part more than once."""
+    return person(spec.persuadee) if spec.persuadee_model.startswith("human:") else spec.persuadee
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +182,7 @@ class Arm:
         model: the persuadee's model.
         which: ``"actual"`` (decided in private after the chat) or ``"stated"`` (said in the chat).
         cents: the donations observed, whole cents, in the order of the plan.
-        personas: id of the persuadee's persona, per observation.
+        personas: id of the persuadee's persona, per observation; of a human the person, who may have taken part more than once.
         seeds: seed of the conversation, per observation; conditions and models share it for the same pair of personas and replicate.
         human_cents: what the matched human gave, whole cents and uncleaned, per observation; None where there is no match.
         n_planned: number of conversations planned.
@@ -211,7 +263,7 @@ def donations(
                 model=model,
                 which=which,
                 cents=np.array([cents for _, cents in observed], dtype=np.int64),
-                personas=tuple(spec.persuadee for spec, _ in observed),
+                personas=tuple(_who(spec) for spec, _ in observed),
                 seeds=tuple(spec.seed for spec, _ in observed),
                 human_cents=tuple(spec.human_cents for spec, _ in observed),
                 n_planned=len(specs),

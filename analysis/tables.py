@@ -232,6 +232,11 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
         "all": "all amounts kept",
     }[first.cleaning]
     notes = [f"Humans: {first.human_source}. Cleaning: {first.cleaning}, {rule}."]
+    if first.n_human_people is not None and first.n_human_people < first.n_human:
+        notes.append(
+            f"The {first.n_human:,} human donations come from {first.n_human_people:,} people and are worth {first.n_human_effective:,} "
+            "independent ones: intervals, p and floor reckon with these."
+        )
     cleaned = [f"{c.arm} {c.n_cleaned}" for c in comparisons if c.n_cleaned]
     if cleaned:
         notes.append(f"Simulated donations treated by the same rule: {', '.join(cleaned)}.")

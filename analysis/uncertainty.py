@@ -153,9 +153,9 @@ def bootstrap_clusters(
     return np.asarray(drawn @ table)
 
 
-def bootstrap_table(counts: Cents, *, rng: np.random.Generator, n_resamples: int) -> Cents:
-    """Frequency tables of samples of independent donations drawn with replacement from a frequency table; (n_resamples, S)."""
-    return rng.multinomial(int(counts.sum()), shares(counts), size=n_resamples)
+def bootstrap_table(counts: Cents, n: int, *, rng: np.random.Generator, n_resamples: int) -> Cents:
+    """Frequency tables of `n` independent donations drawn with replacement from a frequency table; (n_resamples, S)."""
+    return rng.multinomial(n, shares(counts), size=n_resamples)
 
 
 def bootstrap_ratio(values: npt.ArrayLike, clusters: Sequence[str], *, rng: np.random.Generator, n_resamples: int) -> Interval | None:
@@ -183,6 +183,7 @@ def permutation_ps(
     rng: np.random.Generator,
     n_resamples: int = 2000,
     clusters: Sequence[str] | None = None,
+    n_effective: int | None = None,
 ) -> dict[str, float]:
     """p of each distance if all donations of both samples were exchangeable.
 
@@ -194,11 +195,13 @@ def permutation_ps(
 
     Args:
         a: donations in whole cents, at least one.
-        b: the same, independent of each other.
+        b: the same.
         distances: name -> distance of frequency tables.
         rng: generator of the draws.
         n_resamples: number of permutations m, at least 1.
         clusters: persona of each donation of `a`; None if they are independent of each other.
+        n_effective: number of independent donations that `b` is worth, at most its size: each deal keeps so many of those that fall to
+            `b`; None: all of them.
 
     Returns:
         Name -> (b + 1) / (m + 1), where b permutations are at least as far apart as the data; never 0.
@@ -209,26 +212,48 @@ def permutation_ps(
     """
     first, second = as_cents(a, "the first sample"), as_cents(b, "the second sample")
     if clusters is None or len(set(clusters)) == len(first):
-        return _deal(first, second, distances, rng, n_resamples)
+        return _deal(first, second, distances, rng, n_resamples, n_effective)
     order = np.argsort(np.asarray(clusters), kind="stable")
     _, starts, sizes = np.unique(np.asarray(clusters)[order], return_index=True, return_counts=True)
     each: dict[str, list[float]] = {name: [] for name in distances}
     for _ in range(N_SINGLE):
         single = first[order[starts + rng.integers(sizes)]]
-        for name, p in _deal(single, second, distances, rng, n_resamples).items():
+        for name, p in _deal(single, second, distances, rng, n_resamples, n_effective).items():
             each[name].append(p)
     return {name: min(1.0, 2 * float(np.median(ps))) for name, ps in each.items()}
 
 
-def _deal(first: Cents, second: Cents, distances: Mapping[str, Distance], rng: np.random.Generator, n_resamples: int) -> dict[str, float]:
+def _deal(
+    first: Cents,
+    second: Cents,
+    distances: Mapping[str, Distance],
+    rng: np.random.Generator,
+    n_resamples: int,
+    n_effective: int | None,
+) -> dict[str, float]:
     support = np.union1d(first, second)
     counts = tabulate(first, support)
     pooled = counts + tabulate(second, support)
     dealt = rng.multivariate_hypergeometric(pooled, len(first), size=n_resamples, method="marginals")
+    rest = pooled - dealt
+    if n_effective is not None and n_effective < len(second):
+        rest = _thinned(rest, n_effective, rng)
     return {
-        name: upper_p(distance(support, dealt, pooled - dealt), float(distance(support, counts, pooled - counts)))
+        name: upper_p(distance(support, dealt, rest), float(distance(support, counts, pooled - counts)))
         for name, distance in distances.items()
     }
+
+
+def _thinned(tables: Cents, n: int, rng: np.random.Generator) -> Cents:
+    """`n` donations of each frequency table, shape (resamples, S), drawn without replacement."""
+    kept = np.zeros_like(tables)
+    to_draw = np.full(len(tables), n)
+    behind = tables.sum(axis=1)
+    for column in range(tables.shape[1]):
+        behind = behind - tables[:, column]
+        kept[:, column] = rng.hypergeometric(tables[:, column], behind, to_draw)
+        to_draw = to_draw - kept[:, column]
+    return kept
 
 
 def upper_p(resampled: Floats, observed: float) -> float:

@@ -39,7 +39,7 @@ def test_power_at_the_planned_number_is_the_stated_one() -> None:
     rng = np.random.default_rng(1)
     shown = []
     for _ in range(1500):
-        a, b = rng.choice(human.cents, n), rng.choice(human.cents, human.n)
+        a, b = rng.choice(human.cents, n), rng.choice(human.cents, human.n_effective)
         interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.90)
         shown.append(-margin < interval.low and interval.high < margin)
     assert np.mean(shown) == pytest.approx(0.80, abs=0.035)

@@ -140,3 +140,20 @@ def test_stated_donations_are_read_from_the_words_and_undetermined_ones_are_miss
 def test_unknown_donation_is_refused() -> None:
     with pytest.raises(ValueError, match=r"unknown donation 'promised', expected 'actual' or 'stated'"):
         donations([], "promised", [])  # type: ignore[arg-type]
+
+
+def test_donations_of_the_same_person_are_worth_fewer() -> None:
+    cents = [0, 0, 0, 0, 50, 50, 50, 50]
+    everybody_another = human_sample(cents, "drop", "some", people=list("abcdefgh"))
+    pairs = human_sample(cents, "drop", "some", people=list("aabbccdd"))
+    assert (everybody_another.n_people, everybody_another.n_effective) == (8, 8)
+    assert (pairs.n_people, pairs.design_effect, pairs.n_effective) == (4, 2.0, 4)
+    assert human_sample(cents, "drop", "some").n_people is None
+    assert human_sample([0, 500], "drop", "some", people=["a", "b"]).n_people == 1
+    with pytest.raises(ValueError, match="2 donations of 1 people, expected one name for each donation"):
+        human_sample([0, 1], "drop", "some", people=["a"])
+
+
+def test_the_shipped_humans_are_fewer_people_than_donations() -> None:
+    human = human_cents("drop")
+    assert (human.n, human.n_people, human.n_effective) == (982, 747, 535)

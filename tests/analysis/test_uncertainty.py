@@ -168,7 +168,7 @@ def test_interval_of_a_distance_well_above_the_floor_covers_it() -> None:
         for _ in range(200):
             x, y = rng.multinomial(100, q), rng.multinomial(982, p)
             interval = percentile_interval(
-                distance(support, bootstrap_table(x, rng=rng, n_resamples=300), bootstrap_table(y, rng=rng, n_resamples=300))
+                distance(support, *(bootstrap_table(z, int(z.sum()), rng=rng, n_resamples=300) for z in (x, y)))
             )
             assert interval is not None
             covered.append(interval.low <= truth <= interval.high)
@@ -237,3 +237,15 @@ def test_intervals_of_few_people_are_wider() -> None:
             hits.append(low <= 0 <= high)
     assert np.mean(covered[None]) < 0.90
     assert np.mean(covered[8]) == pytest.approx(0.95, abs=0.015)
+
+
+def test_p_reckons_with_people_who_took_part_more_than_once() -> None:
+    human = human_cents().cents
+    rng = np.random.default_rng(10)
+
+    def p(n_effective: int | None) -> float:
+        b = np.repeat(rng.choice(human, 60), 5)  # each of 60 people five times with the same donation
+        return permutation_ps(rng.choice(human, 150), b, {"ks": ks_of}, rng=rng, n_resamples=99, n_effective=n_effective)["ks"]
+
+    assert np.mean([p(60) <= 0.05 for _ in range(150)]) < 0.10
+    assert np.mean([p(None) <= 0.05 for _ in range(150)]) > 0.20

@@ -1,7 +1,7 @@
 """How well every test and interval of a comparison keeps its promise, by simulation on the humans' own distribution.
 
-    python tests/benchmarks/calibration.py            about 15 minutes on two cores
-    python tests/benchmarks/calibration.py --quick    about 2 minutes, with a tenth of the repetitions
+    python tests/benchmarks/calibration.py            about half an hour
+    python tests/benchmarks/calibration.py --quick    about 3 minutes, with a tenth of the repetitions
 
 Simulated people are drawn from the 982 donations up to $2 (the null), or from a mixture of them with people who all give $1 (an
 alternative whose distance is known exactly); the humans that they are compared with are a fresh sample of 982 every time. Rates are
@@ -81,6 +81,22 @@ def type_one_replicates(rng: np.random.Generator, n_runs: int) -> None:
             naive.append(permutation_ps(cents, b, {"ks": ks_of}, rng=rng, n_resamples=199)["ks"] <= 0.05)
         row(f"true null rejected, 40 personas x 5 replicates, {alike:.0%} alike", "at most 5 %", rate(hits))
         row("  counting replicates as independent, for comparison", "5 %", rate(naive))
+
+
+def type_one_people(rng: np.random.Generator, n_runs: int) -> None:
+    hits: list[bool] = []
+    naive: list[bool] = []
+    for _ in range(n_runs):
+        people = [f"p{i}" for i in range(545)]
+        own = rng.choice(HUMAN, 545)
+        again = rng.integers(545, size=437)  # who takes part once more, and gives as before seven times in ten
+        fresh = np.where(rng.random(437) < 0.7, own[again], rng.choice(HUMAN, 437))
+        human = human_sample([*own, *fresh], "drop", "drawn", [*people, *(people[i] for i in again)])
+        a = rng.choice(HUMAN, 200)
+        hits.append(permutation_ps(a, human.cents, {"ks": ks_of}, rng=rng, n_resamples=199, n_effective=human.n_effective)["ks"] <= 0.05)
+        naive.append(permutation_ps(a, human.cents, {"ks": ks_of}, rng=rng, n_resamples=199)["ks"] <= 0.05)
+    row("true null rejected, n = 200, humans who took part more than once", "5 %", rate(hits))
+    row("  counting their donations as independent, for comparison", "5 %", rate(naive))
 
 
 def truth(weight: float) -> dict[str, float]:
@@ -168,6 +184,7 @@ def pairs(rng: np.random.Generator, n_runs: int) -> None:
 PARTS: dict[str, tuple[Callable[[np.random.Generator, int], None], int]] = {
     "type_one": (type_one, 4000),
     "replicates": (type_one_replicates, 600),
+    "people": (type_one_people, 2000),
     "coverage": (coverage, 1000),
     "equivalence": (equivalence, 800),
     "pairs": (pairs, 1000),
