@@ -70,7 +70,7 @@ _HOW_TO_GIVE = re.compile(
     r"|\b(?:minimum|payments?|pay ?pal|credit cards?|tax.?deductible|monthly|one.?time|options?|procedure|process)\b"
     r"|\bwhat (?:amount|donation)\b|\bways? (?:to|i can) (?:donate|give|help|contribute)\b"
 )
-_ABOUT_YOU = re.compile(rf"\b(?:you|yours|yourself)\b.*\b(?:{GIVING}|donors?|donation)\b")
+_ABOUT_YOU = re.compile(rf"\b(?:you|yours|yourself)\b.*\b(?:{GIVING}|given|donors?|donation)\b")
 _TELL = words("tell", "know")
 _CHARITY = words(
     *("they", "them", "their", "it", "its", r"charit(?:y|ies)", r"organi[sz]ations?", "save the children", "money", "donations?", "funds?"),
@@ -92,7 +92,21 @@ _NO_REQUEST = words(
 _HOW_MUCH = words("how much (?:would|do|can|will|are|should|could)")
 _LEAVES_OPEN = words(
     *("if", "unless", "when", "once", "until", "wish", "might", "maybe", "perhaps", r"consider\w*", "think about", "later", "next"),
-    *("someday", "some day", "hope", "possibly", "would have", "could have", "depends", "before", "after", "usually", "often", "always"),
+    *(
+        "someday",
+        "some day",
+        "hope",
+        "possibly",
+        "would have",
+        "could have",
+        "depends",
+        "before",
+        "after",
+        "usually",
+        "often",
+        "always",
+        "tend to",
+    ),
     *("sometimes", "in the past", "soon", "future", r"(?:other|local) charit\w*", "into consideration"),
 )
 _CONDITION = words("if", "unless", "until", "only when", "depends", "wish")
@@ -112,7 +126,7 @@ _HARMLESS = words(
 )
 _OWN_GIFT = re.compile(
     r"\b(?:i|we|ill|id|im|i'\w+|we'\w+)\b(?: \w+){0,5}? (?:make (?:a|the|this|my) (?:\w+ )?donation|donate|give|contribute|pledge|chip in"
-    r"|donating|giving|match (?:that|it|you\w*))\b"
+    r"|spare|donating|giving|match (?:that|it|you\w*))\b"
 )
 _INTENDS = re.compile(
     r"\b(?:i|we)(?:'ll|'d| will| would| can| could| shall| want| agree| pledge| plan| think| am| guess| intend| decided?| choose)\b"
@@ -132,7 +146,7 @@ _REFUSES = words(
     "not able to (?:at|right now|do (?:that|it|so))",
     rf"(?:can't|cannot|cant|can not|couldn't|won't|will not|wont) (?:\w+ )?(?:{GIVING}(?! (?:much|a lot|that much))|afford (?:it|that|to"
     r"|more|any)|commit|(?:see )?do(?:ing)? (?:that|it|more|any)|be (?:donating|giving))",
-    r"(?:have|need|want|like|going|prefer|rather) to keep (?:\w+ ){0,2}(?:money|payment|pay|earnings|it)",
+    r"(?:have to|need to|want to|like to|going to|prefer to|rather) keep (?:\w+ ){0,2}(?:money|payment|pay|earnings|it|what i)",
     rf"(?:don't|do not|dont) (?:\w+ )?(?:want|wish|plan|intend|feel comfortable|feel like|think i(?: can|'ll| will|'d| would)?) ?(?:to )?"
     rf"(?:\w+ )?{GIVING}",
     *("no thanks", "no thank you", "not today", "(?:i'll|i will|i'd|i would|have to) (?:\\w+ ){0,2}(?:pass|decline)"),
@@ -154,6 +168,9 @@ _REFUSES = words(
         "prefer not to",
         r"(?:going to|have to|gonna) (?:\w+ ){0,2}(?:decline|pass|say no)",
         "rather not commit",
+        "hold(?:ing)? off(?: for now| on)?",
+        "(?:already|still) said no",
+        "stop (?:pushing|asking)",
     ),
     *(rf"(?:would not|wouldn't) {GIVING}(?! (?:much|a lot))", rf"(?:don't|do not|dont) (?:really )?like (?:to )?{GIVING}", "not to donate"),
     rf"(?:wasn't|was not|not|hadn't) (?:really )?planning (?:on|to) (?:\w+ ){{0,2}}{GIVING}",
@@ -176,7 +193,7 @@ _MEANS = words(
     *(r"(?:can't|cannot|cant|can not|couldn't|hardly|barely|not|unable to) (?:\w+ ){0,2}afford", "broke", "bills", "my rent", "unemployed"),
     r"(?:don't|do not|dont|doesn't|not) (?:\w+ ){0,3}have (?:\w+ ){0,4}(?:money|funds|cash|income|a lot|much|extra|to spare|enough)",
     *(r"(?:tight|limited|small|low|fixed|current|strict) (?:\w+ )?(?:budget|income|funds|money)", "paycheck to paycheck", "out of work"),
-    r"(?:budget|money|finances|funds|things) (?:\w+ ){0,4}(?:tight|limited|low|short)(?! (?:but|,))",
+    r"(?:budget|money|finances|funds|things|cash)(?:'s)? (?:\w+ ){0,4}(?:tight|limited|low|short)(?! (?:but|,))",
     *("i'm poor", "i am (?:\\w+ )?poor", "families poor", "poor (?:man|woman|person|myself)", "single (?:mother|mom|parent|dad)"),
     *(r"financial(?:ly)? (?:\w+ )?(?:situation|troubles?|stable|difficult\w*|struggl\w*|tight|strain\w*)", "money (?:troubles?|problems?)"),
     *(r"need (?:\w+ ){0,3}(?:every penny|the money|my (?:money|payment|income)|money)", "ends meet", "every penny from", "debts?"),
@@ -188,7 +205,12 @@ _MEANS = words(
         "tight (?:for me|right now|at the moment)",
     ),
     *(r"(?:not|n't) (?:\w+ ){0,2}have anything to (?:give|spare)", "if i (?:had|made) more money", "(?:very |so )little money"),
-    *(r"(?:not|n't|wish i was) (?:\w+ ){0,2}in (?:a|the) (?:\w+ )?position to", "(?:going|goes) (?:in)?to savings", "can't help others"),
+    *(
+        r"(?:not|n't|wish i was) (?:\w+ ){0,2}in (?:a|the) (?:\w+ )?position to",
+        "(?:going|goes) (?:in)?to savings",
+        "every (?:dollar|cent|penny|bit) counts for me",
+        "can't help others",
+    ),
     *("don't make (?:a lot|much)", "0 to+ my name", "roof over my", "sounds expensive", "not easy for me", "my full.time job"),
 )
 _DOUBT = words(
@@ -211,7 +233,15 @@ _DOUBT = words(
     ),
 )
 _OBJECTS = words(
-    *("not my (?:problem|responsibility|job)", "guilt.?trips?", "pushy", "(?:didn't|did not) come here to", "too many children"),
+    *(
+        "not my (?:problem|responsibility|job)",
+        "guilt.?trips?",
+        "pushy",
+        "(?:didn't|did not) come here to",
+        "(?:just|only) here for the (?:task|pay|money)",
+        "out of my (?:own )?(?:pay|pocket)",
+        "too many children",
+    ),
     *(r"(?:don't|do not|dont) (?:really )?(?:care|like (?:the )?(?:children|kids))", r"(?:not|n't) (?:\w+ ){0,2}responsible for"),
     r"(?:won't|will not|doesn't|wouldn't|not) (?:\w+ )?(?:fix|solve|do a thing|make (?:a|any|much) difference|change anything)",
     r"(?:parents?|governments?|rich people|billionaires?|the wealthy)\b.{0,30}\b(?:should|job|responsib\w*)",
@@ -223,6 +253,7 @@ _ELSEWHERE = words(
     *(r"other (?:charities|causes|organi[sz]ations) (?:i|i'd|that i|which i|for)", "many (?:other )?charities", "of my choosing"),
     *(r"(?:our|my) own (?:country|community|people|town|city)", "here first", "at home first", "close to home", "charity begins"),
     r"already (?:donate|give|support|sponsor|donated|gave|given|promised|committed|volunteer|contribute)\b",
+    rf"(?:usually|only|typically|mostly|tend to|prefer to) {GIVING} (?:locally|directly|closer)",
     rf"(?:usually|only|typically|mostly) {GIVING} to (?:places|local|charities|organi[sz]ations|my|animal|the|those)",
     *(r"help\w*\b.{0,30}\b(?:my|our) own", r"(?:here|my country|our country|in the us|america)\b.{0,40}\b(?:need\w* (?:\w+ )?help|first)"),
     *(r"(?:choose|prefer) (?:to (?:find|help) )?(?:a )?charit\w* (?:of my choice|that)", r"from (?:a survey|jobs? that i do)"),
