@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.endpoint import serving
+from tests.human_data import Talk, write_csv
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -42,10 +43,27 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
 
 def test_recipes_run(checkout: Path) -> None:
     recipes = [text for mark, text in blocks("bash") if mark == ""]
-    assert len(recipes) == 2
+    assert len(recipes) == 3
     for text in recipes:
         run(["bash", "-euo", "pipefail", "-c", text], checkout)
     assert (checkout / "runs" / "mine-donation" / "comparison.png").is_file()
+
+
+def test_recipes_with_the_human_dialogues_run_on_made_up_ones(checkout: Path) -> None:
+    (commands,) = [text for mark, text in blocks("bash") if mark == "human"]
+    fetch, _, others = commands.partition("\n")
+    assert fetch.startswith("vs-sim human fetch ")
+    said = ("Hello, would you give to children?", "I will give 50 cents.", "Thank you.", "You are welcome, bye.")
+    acts = tuple((turn, text, "other", "") for turn, text in enumerate(said))
+    talks = [
+        Talk(f"20180901-12000{i}_{i}_live", (f"a{i}", f"b{i}"), said, (0.0, 0.5 * i), annotated=True, stated=0.5, acts=acts)
+        for i in range(4)
+    ]
+    write_csv(checkout / "data", talks, annotated="annotated_dev_")
+    output = run(["bash", "-euo", "pipefail", "-c", f"vs-sim human import data\n{others}"], checkout)
+    assert "6 of 6 conversations are complete" in output
+    for name in ("comparison-stated.png", "language.csv", "dynamics.png"):
+        assert (checkout / "runs" / "three" / name).is_file()
 
 
 def test_python_runs(checkout: Path) -> None:

@@ -48,7 +48,7 @@ def _grid(run: Path, cleaning: Any, outcome: Any, human: Path | None) -> Grid:
     study = folder.manifest()["study"]
     which = outcome or study["outcome"]
     arms = donations(folder.transcripts(), which, folder.planned(), _second(folder, study))
-    people = _people(human, which, cleaning)
+    people = _people(human, which, cleaning, study)
     return compare_all(arms, people, seed=study["seed"], margins=study.get("margins"))
 
 
@@ -61,16 +61,24 @@ def _second(folder: RunFolder, study: dict[str, Any]) -> dict[str, Reading]:
     return readings(folder).get(study["second_reader"], {})
 
 
-def _people(reference: Path | None, which: Any, cleaning: Any) -> HumanSample:
-    """The humans of a reference folder; the shipped actual donations without one."""
+def _people(reference: Path | None, which: Any, cleaning: Any, study: dict[str, Any]) -> HumanSample:
+    """The humans of a reference folder, read as the study's persuadees are; the shipped actual donations without one."""
     if reference is None:
         from analysis.samples import human_cents
 
         return human_cents(cleaning)
     from analysis.samples import human_donations
+    from vs_sim.errors import InputError
     from vs_sim.store import RunFolder
 
-    return human_donations(RunFolder(reference).transcripts(), which, cleaning, source=str(reference))
+    folder = RunFolder(reference)
+    people = human_donations(folder.transcripts(), which, cleaning, source=str(reference), readings=_second(folder, study))
+    if people.n == 0:
+        left_out = f"{people.n_missing} cannot be told, {people.n_dropped} are above $2"
+        raise InputError(
+            f"{reference}: no dialogue has a donation to compare with ({which}; {left_out}); give another --human or --outcome"
+        )
+    return people
 
 
 def compare_and_draw(run: Path) -> None:
