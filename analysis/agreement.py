@@ -250,7 +250,7 @@ def agreement(readers: Mapping[str, Readings], conversations: Mapping[str, str],
 
     Args:
         readers: name -> what that reader read.
-        conversations: id -> the persona of the persuadee; the dialogues that could be read.
+        conversations: id -> the persuadee, whose dialogues are drawn together; the dialogues that could be read.
         seed: of the resampling.
     """
     ids, personas = list(conversations), list(conversations.values())

@@ -42,6 +42,7 @@ class HumanSample:
         n_people: number of different people behind the donations; None if it is not known, and each is then taken for another's.
         design_effect: how many times more the share of donations of $0 varies than it would if every donation were another person's
             (Kish 1965); 1 if they are, or if the people are not known.
+        n_second: how many of the donations, cleaned ones included, a second reader read where the rules left the dialogue open.
     """
 
     cents: Cents
@@ -53,6 +54,7 @@ class HumanSample:
     n_missing: int = 0
     n_people: int | None = None
     design_effect: float = 1.0
+    n_second: int = 0
 
     @property
     def n(self) -> int:
@@ -146,7 +148,13 @@ def human_cents(cleaning: Cleaning = "drop") -> HumanSample:
     return replace(sample, n_people=n_people, design_effect=effect)
 
 
-def human_donations(transcripts: Iterable[Transcript], which: Which, cleaning: Cleaning, source: str) -> HumanSample:
+def human_donations(
+    transcripts: Iterable[Transcript],
+    which: Which,
+    cleaning: Cleaning,
+    source: str,
+    readings: Mapping[str, Reading] | None = None,
+) -> HumanSample:
     """Donations of the humans of a reference (`vs_sim.human`), each read as that of a simulated persuadee would be.
 
     Args:
@@ -155,16 +163,18 @@ def human_donations(transcripts: Iterable[Transcript], which: Which, cleaning: C
             `vs_sim.outcome`; a donation that cannot be told is missing, never 0.
         cleaning: what to do with amounts above 200 cents, as in `human_sample`.
         source: whose donations these are, for tables.
+        readings: as in `donations`; those of the same second reader, so that both sides are read alike.
 
     Raises:
         ValueError: if `which` or the rule is unknown.
     """
     if which not in get_args(Which):
         raise ValueError(f"unknown donation {which!r}, expected 'actual' or 'stated'")
-    found = [(_donation(transcript, which), _who(transcript.spec)) for transcript in transcripts]
-    known = [(cents, who) for cents, who in found if isinstance(cents, int)]
+    found = [(*_donation(transcript, which, readings), _who(transcript.spec)) for transcript in transcripts]
+    known = [(cents, who) for cents, _, who in found if isinstance(cents, int)]
     sample = human_sample([cents for cents, _ in known], cleaning, source, [who for _, who in known])
-    return replace(sample, which=which, n_missing=len(found) - len(known))
+    n_second = sum(by_second for _, by_second, _ in found)
+    return replace(sample, which=which, n_missing=len(found) - len(known), n_second=n_second)
 
 
 def _who(spec: ConversationSpec) -> str:
@@ -248,10 +258,8 @@ def donations(
         missing: Counter[str] = Counter()
         n_second = 0
         for spec in specs:
-            donation = _donation(done.get(spec.id), which)
-            if which == "stated" and donation == UNDETERMINED and readings and spec.id in readings:
-                donation = _second_donation(readings[spec.id])
-                n_second += isinstance(donation, int)
+            donation, by_second = _donation(done.get(spec.id), which, readings)
+            n_second += by_second
             if isinstance(donation, str):
                 missing[donation] += 1
             else:
@@ -274,23 +282,23 @@ def donations(
     return arms
 
 
-def _donation(transcript: Transcript | None, which: Which) -> int | str:
-    """Whole cents, or the reason why there is no donation."""
+def _donation(transcript: Transcript | None, which: Which, readings: Mapping[str, Reading] | None = None) -> tuple[int | str, bool]:
+    """Whole cents, or the reason why there is no donation; and whether a second reader read it."""
     if transcript is None:
-        return NOT_RUN
+        return NOT_RUN, False
     if transcript.failure is not None:
-        return transcript.failure.kind
+        return transcript.failure.kind, False
     if which == "actual":
-        return UNDETERMINED if transcript.decision is None else transcript.decision.cents
+        return UNDETERMINED if transcript.decision is None else transcript.decision.cents, False
     from vs_sim.outcome import read_outcome  # only the stated donation has to be read from the words
 
     cents = read_outcome(transcript).stated_cents
-    return UNDETERMINED if cents is None else cents
-
-
-def _second_donation(reading: Reading) -> int | str:
-    """Whole cents as a second reader read them, or the reason why there is no donation."""
+    if cents is not None:
+        return cents, False
+    reading = (readings or {}).get(transcript.spec.id)
+    if reading is None:
+        return UNDETERMINED, False
     if reading.stated is None:
-        return f"second reader: {reading.failure.kind if reading.failure else UNDETERMINED}"
+        return f"second reader: {reading.failure.kind if reading.failure else UNDETERMINED}", False
     cents = 0 if reading.stated.status == "refused" else reading.stated.cents
-    return UNDETERMINED if cents is None else cents
+    return (UNDETERMINED, False) if cents is None else (cents, True)

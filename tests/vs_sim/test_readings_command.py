@@ -9,6 +9,7 @@ import pytest
 
 from tests.dialogues import OPEN, PROMISE, REFUSAL, fits, folder_of
 from tests.endpoint import refusal
+from tests.human_data import Talk, write_csv
 from vs_sim.cli import main
 from vs_sim.label_sheet import bare
 from vs_sim.plan import plan
@@ -147,6 +148,31 @@ def test_agreement_says_when_it_cannot_be_told(command, run, read):
     assert "openai:reader read only dialogues that the rules leave open;\nits agreement with the rules says nothing" in out
 
 
+ACTS = ((0, "Would you give?", "inquiry", ""),)
+
+
+def test_people_are_read_like_a_run_and_held_against_their_annotators(command, endpoint, tmp_path):
+    talks = (
+        Talk("20180719-100000_1_live", ("u1", "u2"), ("Would you give?", PROMISE), annotated=True, stated=0.3, acts=ACTS),
+        Talk("20180719-100000_2_live", ("u1", "u2"), ("Would you give?", REFUSAL), annotated=True, stated=0.0),
+        Talk("20180719-100000_3_live", ("u3", "u4"), ("Would you give?", OPEN), annotated=True),
+        Talk("20180719-100000_4_live", ("u3", "u5"), ("Would you give?", PROMISE)),
+    )
+    assert command("human", "import", write_csv(tmp_path / "data", talks, "annotated_dev_"), "--out", "people")[0] == 0
+    endpoint.reply = fits
+    options = ("--model", "openai:reader", "--base-url", endpoint.url, "--all")
+    code, out, _ = command("outcome", "read", "people", *options)
+    assert (code, out.splitlines()[0]) == (0, "4 of 4 complete dialogues are read by openai:reader")
+    _, out, _ = command("outcome", "agreement", "people", "--json")
+    found = json.loads(out)
+    assert found["readers"]["annotators"] == {"amount": 1, "refused": 1, "undetermined": 1, "missing": 1}
+    assert {(p["first"], p["second"]): (p["kind"]["n"], p["kind"]["value"], p["same_cents"]) for p in found["pairs"]} == {
+        ("rules", "openai:reader"): (4, 1.0, 1.0),
+        ("rules", "annotators"): (3, 1.0, 1.0),
+        ("openai:reader", "annotators"): (3, 1.0, 1.0),
+    }
+
+
 READER = "openai:reader"
 
 
@@ -159,6 +185,17 @@ def said_by_reader(body):
     if "decide in private" in shown:
         return '{"reply": 10}'
     return '{"reply": "I might, 40 cents or 50 cents"}' if "You are ann" in shown else '{"reply": "Nice weather."}'
+
+
+def test_people_are_compared_as_the_same_reader_reads_them(tmp_path, read):
+    from analysis.samples import human_donations
+
+    folder = RunFolder(tmp_path / "run")
+    without = human_donations(folder.transcripts(), "stated", "all", "six people")
+    assert (without.cents.tolist(), without.n_missing, without.n_second) == ([0, 30, 75], 3, 0)
+    read()
+    found = human_donations(folder.transcripts(), "stated", "all", "six people", readings(folder)[READER])
+    assert (found.cents.tolist(), found.n_missing, found.n_second) == ([0, 20, 30, 75], 2, 1)
 
 
 @pytest.fixture

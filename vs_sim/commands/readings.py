@@ -109,6 +109,10 @@ def _agreement(arguments: argparse.Namespace) -> int:
     folder = RunFolder(arguments.run)
     random_seed = _seed(folder)
     people = {t.spec.id: t.spec.persuadee for t in folder.transcripts() if t.complete}
+    if _is_reference(folder):
+        from vs_sim.human import person
+
+        people = {id_: person(persona) for id_, persona in people.items()}  # who took part twice is one person
     readers = _readers(folder, arguments.labels)
     found = agreement(readers, people, seed=random_seed)
     if arguments.json:
@@ -116,6 +120,10 @@ def _agreement(arguments: argparse.Namespace) -> int:
         return 0
     print("\n".join([*_table(found), *_notes(readers)]))
     return 0
+
+
+def _is_reference(folder: RunFolder) -> bool:
+    return (folder.path / "reference.json").is_file()
 
 
 def _readers(folder: RunFolder, sheets: Sequence[Path]) -> dict[str, dict[str, StatedDonation]]:
@@ -128,7 +136,7 @@ def _readers(folder: RunFolder, sheets: Sequence[Path]) -> dict[str, dict[str, S
     readers = {"rules": {t.spec.id: stated_donation(t.utterances) for t in transcripts}}
     for model, read in readings(folder).items():
         readers[model] = {id_: r.stated for id_, r in read.items() if r.stated is not None}
-    if (folder.path / "reference.json").is_file():
+    if _is_reference(folder):
         readers["annotators"] = _annotators(folder)
     for sheet in sheets:
         name = sheet.stem if sheet.stem not in readers else str(sheet)
