@@ -164,7 +164,7 @@ def calibrate(group: Group, again: Sequence[Again], *, seed: int, n_resamples: i
     rng, rng_floor = np.random.default_rng(seed).spawn(2)
     columns = np.array([_bin_sums(a, [a.answers.get(c, 0) for c in a.stated]) for a in again])
     resampled = resampled_sums(columns, personas, rng=rng, n_resamples=n_resamples)
-    ece_interval = None if resampled is None else percentile_interval(_ece(resampled))
+    ece_interval = None if resampled is None else percentile_interval(_ece(resampled), n=len(set(personas)))
     ece_low, ece_high = ece_interval or (None, None)
 
     def mean(name: str, of: Sequence[tuple[float, str]]) -> Number:
@@ -257,7 +257,7 @@ def _token_agreement(again: Sequence[Again], seed: int, n_resamples: int) -> Tok
     if len(names) > 1:
         members = [np.flatnonzero(cluster_of == i) for i in range(len(names))]
         drawn = (np.concatenate([members[i] for i in rng.integers(len(names), size=len(names))]) for _ in range(n_resamples))
-        low, high = percentile_interval([_spearman(both[rows]) for rows in drawn]) or (None, None)
+        low, high = percentile_interval([_spearman(both[rows]) for rows in drawn], n=len(names)) or (None, None)
     value = _spearman(both)
     return TokenAgreement(
         n_decisions=len(known),

@@ -16,7 +16,7 @@ from analysis.distance import Floats, ks_of, mean_of, share_zero_of
 from analysis.draws import Draw, Group, resampled_sums, selection
 from analysis.probabilities import Number, mean_number
 from analysis.samples import Cents, HumanSample
-from analysis.uncertainty import Floor, bootstrap_table, distance_interval, noise_floor, percentile_interval
+from analysis.uncertainty import Floor, Interval, bootstrap_table, distance_interval, noise_floor, percentile_interval
 from vs_sim.records import Record, Selection
 
 MIN_ESS = 10.0
@@ -236,27 +236,26 @@ def _estimate(
     n_resamples: int,
 ) -> Estimate:
     counts = weights @ table
+    ess = effective_number(weights)
     rng, rng_human = np.random.default_rng(seed).spawn(2)
     drawn = resampled_sums(table * weights[:, None], personas, rng=rng, n_resamples=n_resamples)
+    mean, share_zero, ks = (
+        float(mean_of(support, counts)),
+        float(share_zero_of(support, counts)),
+        float(ks_of(support, counts, human_counts)),
+    )
+    intervals: tuple[Interval | None, ...] = (None, None, None)
     if drawn is not None:
-        drawn = drawn[drawn.sum(axis=1) > 0]
-    human_draws = bootstrap_table(human_counts, n_human, rng=rng_human, n_resamples=0 if drawn is None else len(drawn))
-    value = {
-        "mean": float(mean_of(support, counts)),
-        "share_zero": float(share_zero_of(support, counts)),
-        "ks": float(ks_of(support, counts, human_counts)),
-    }
-    ends: dict[str, tuple[float | None, float | None]] = {}
-    for name in value:
-        interval = None
-        if drawn is not None and len(drawn):
-            if name == "ks":
-                interval = distance_interval(ks_of(support, drawn, human_draws), value["ks"], None)
-            else:
-                interval = percentile_interval((mean_of if name == "mean" else share_zero_of)(support, drawn))
-        ends[name] = interval or (None, None)
-
-    def number(name: str) -> Number:
-        return Number(name=name, value=value[name], low=ends[name][0], high=ends[name][1])
-
-    return Estimate(basis=basis, mean=number("mean"), share_zero=number("share_zero"), ks=number("ks"), ess=effective_number(weights))
+        drawn = drawn[drawn.sum(axis=1) > 0]  # where none of the personas drawn has a conversation of any weight there is no distribution
+        human_draws = bootstrap_table(human_counts, n_human, rng=rng_human, n_resamples=len(drawn))
+        n = max(2, min(len(set(personas)), int(ess)))
+        intervals = (
+            percentile_interval(mean_of(support, drawn), n=n),
+            percentile_interval(share_zero_of(support, drawn), n=n),
+            distance_interval(ks_of(support, drawn, human_draws), ks, None, n=n),
+        )
+    numbers = []
+    for name, value, interval in zip(("mean", "share_zero", "ks"), (mean, share_zero, ks), intervals, strict=True):
+        low, high = interval or (None, None)
+        numbers.append(Number(name=name, value=value, low=low, high=high))
+    return Estimate(basis=basis, mean=numbers[0], share_zero=numbers[1], ks=numbers[2], ess=ess)
