@@ -38,7 +38,7 @@ _SCALE = r"(?:\s?(?:hundred|thousand|million|billion|k)\b)?"
 _DOLLAR = r"(?:d[oa]l{1,2}[aeo]re?s?\b|bucks?\b|usd\b|(?<=[0-9.\s])\$(?!\s?\.?[0-9]))"
 _CENT = r"(?:[cs]ent[sz]?\b|c\b|cts?\b|¢|cnts?\b|cnets?\b|cetns\b|censt\b|centes\b|centss\b|ceents\b|cens\b)"
 _GAP = r"[\s-]{0,4}"
-_EXTRA = r"(?:(?P<{}>more|another|extra|additional)[\s-]|(?:whole|full|single|measly|mere|us|american)\s)?"
+_EXTRA = r"(?:(?P<{}>more|another|extra|additional)[\s-]|(?:whole|full|single|measly|mere|even|round|us|american)\s)?"
 _PAYMENT = (
     r"(?:(?:(?:my|the|this|that|our|your|today's|todays|total|whole|full|entire|task|hit|mturk|study|survey|participation|work"
     r"|base)\s){0,4}"
@@ -72,6 +72,7 @@ _AMOUNT = re.compile(
             rf"(?P<share>(?:{_PERCENT}|{_PART.format('part')}|{_ALL})\s(?:of\s)?(?:{_PAYMENT}|(?P<that>of\s(?:it|that|this|mine)\b)))",
             r"(?P<entire>\b(?:my|the)\s(?:whole|full|entire|complete|maximum|max)(?:\s(?:amount|thing|sum|donation))?\b(?=\s*(?:$"
             r"|[^\w\s]|to|for|from|then|that|if|and|as|now|today|i))"
+            r"|\beverything\s(?:that\s)?(?:i|i'm|we)\s(?:\w+\s){0,2}?(?:earn\w*|make|making|made|get)\b"
             r"|\b(?:donate|give|contribute)\s(?:it\sall|everything)\b(?!\s(?:i|that|they|to)\b))",
             # "double it", "cut that in half"
             r"(?P<times>\b(?:cut|split|halve|double|triple)\s(?:it|that|this|(?:my|the)\s\w+)\b(?:\s(?:in|by)\shalf\b)?"
@@ -260,7 +261,7 @@ def _read(match: re.Match[str]) -> Amount | None:
         bare = share(_value(percent) / 100 if percent else Decimal(1 if group().startswith("all") else "0.5"))
         return None if bare.cents > MAX_CENTS else replace(bare, kind="number") if percent else bare
     if group("number"):
-        if group() in ("one", "zero"):
+        if group() in ("one", "zero") and not _RANGE_GAP.match(match.string, match.end()):
             return None  # "I have one"
         if "." in group() and not _NO_MONEY.match(match.string, match.end()):
             return money(_value(group()))

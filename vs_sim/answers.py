@@ -18,7 +18,8 @@ Answer = Literal["refused", "declined part", "rethinks", "vague yes"]
 _YES = re.compile(
     r"^\W*(?:(?:oh|well|hmm+|ah|um+|and|so|then|lol|haha)\W+){0,2}"
     r"(?:yes|yeah|yea|yep|yup|ya|sure|surely|ok|okay|okey|alright|all right|fine|deal|absolutely|definitely|of course|certainly|agreed"
-    r"|gladly|correct|right|no problem|why not|indeed|you got it|sounds good|done|with pleasure|i (?:guess|suppose|think) so)\b"
+    r"|gladly|correct|right|no problem|why not|indeed|you got it|sounds good|done|with pleasure|by all means"
+    r"|you (?:may|can)(?=\W*$)|i (?:guess|suppose|think) so)\b"
     r"(?!\s(?:it|it's|they|the|there|people|children|kids|not)\b)"
 )
 _OKAY = re.compile(r"^\W*(?:(?:oh|well)\W+)?(?:(?P<okay>ok|okay|okey|right|fine|alright|all right)|yes|yeah|ya|yea)\b")
@@ -40,9 +41,12 @@ _ACCEPTS = words(
         "count me in",
         r"let's do (?:it|that)",
         "it's a deal",
-        "you have a deal",
+        r"you(?:'ve)? (?:got|have) (?:yourself )?a deal",
         "consider it done",
+        "my pleasure",
     ),
+    r"that(?:'s something)? i (?:can|could|will|would) (?:do|give)",
+    "go(?:ing)? (?:with|for) (?:that|it)",
     r"you(?:'ve| have)? (?:convinced|persuaded|sold) me",
     rf"(?:that|it|this)(?:'s|s| is| would be| will be| sounds| seems| works| should be| amount is)(?: \w+){{0,3}} {_GOOD}",
     *(
@@ -52,7 +56,7 @@ _ACCEPTS = words(
     ),
 )
 _ACCEPTS_AT_END = re.compile(
-    r"^\W*(?:\w+\W+)?i (?:would|could)\W*$|\b(?:i (?:can|will)|(?:count|rely) on me|yes,? you can"
+    r"^\W*(?:\w+\W+){0,3}i (?:would|could)\W*$|\b(?:i (?:can|will)|(?:count|rely) on me|yes,? you can"
     r"|happy to(?: do (?:that|it|so))?|(?:i'd|i would) (?:love|like"
     r"|be \w+) to(?: help)?)\W*$"
 )
@@ -92,7 +96,7 @@ _HARMLESS_HEDGE = words(
 _SAME = re.compile(
     r"\b(?:i'll|i will|i can|i could|i'd|i would|let me|happy to|i'm going to|i want to|glad to|will) (?:\w+ ){0,3}"
     rf"(?:match (?:that|it|you|your\w*|this|the)|(?:{GIVE}) (?:the )?(?:same|that|likewise)|same)\b"
-    r"|^\W*(?:(?:the )?same (?:here|amount|for me)|me too|likewise)\b"
+    r"|\bi(?:'ll| will| would| can)(?: \w+){0,2} (?:too|as well)\W*$|^\W*(?:(?:the )?same (?:here|amount|for me)|me too|likewise)\b"
 )
 
 # No -------------------------------------------------------------------------------------------------------------------------------
@@ -103,7 +107,7 @@ _NOT = (
     r"|wouldnt|am not|(?<!do )(?<!have )(?<!had )not|refuse|rather not|prefer not|unable|couldn't|could not)"
 )
 _I_WILL_NOT_GIVE = re.compile(
-    r"(?:\b(?:i|we|i'm|im|i'd|i'll)\b|^\W*(?:(?:sorry|no|nope|unfortunately|actually|and|so|well|honestly|again|then|please)\W+){0,3}"
+    r"(?:\b(?:i|we|i'm|im|i'd|i'll|i've)\b|^\W*(?:(?:sorry|no|nope|unfortunately|actually|and|so|well|honestly|again|then|please)\W+){0,3}"
     r"(?=won't|will not|can't|cannot|not|rather|prefer|unable))"
     rf"(?: (?!(?:it|they|you|he|she|who|know|have|had)\b)[\w']+){{0,4}}? ?{_NOT}\b(?! have)"
     rf"(?: [\w']+){{0,6}}? {GIVING}\b(?P<rest>.{{0,60}})"
@@ -120,20 +124,22 @@ _REFUSES = words(
     r"(?: (?:have to|just|rather|respectfully|politely|probably|need to|must|like to|prefer to|want to|be)){0,3}"
     r" (?:pass|passing|decline|declining|say no|opt out)",
     *(r"(?:i'd|i would|i)(?: \w+)? rather not", "i (?:would )?prefer not(?: to)?"),
-    r"(?:rather|prefer to|going to|want to|like to|need to|decided to|will|i'll|i'm|have to|too)"
+    r"(?:rather|prefer to|going to|want to|like to|need to|decided to|will|i'll|i'm|have to|too|and)"
     r" (?:keep(?:ing)?|(?:hold|hang)(?:ing)? on to) "
-    rf"{_MY_MONEY}(?:money|payment|earnings|pay|reward|bonus|full|2|cash)",
+    rf"{_MY_MONEY}(?:money|payment|earnings|pay|reward|bonus|full|\$?2|cash|it(?=\W*$))",
     *(rf"{GIVING} (?:nothing|none|zero)", rf"not (?:really |at all |currently )?interested in (?:{GIVING}|a donation|any donation)"),
+    *(r"(?:decided?|choose|chose) against", rf"hold(?:ing)? off (?:on )?(?:{GIVING}|for now|today)"),
     *("nothing (?:from me|this time|today|for now)", "no donations? (?:from me|today|this time)"),
     r"not (?:even )?(?:a|one|1) (?:single )?(?:cent|penny|dime|nickel)(?! more)",
-    rf"(?:not|\w+n't|cannot|never)(?: going to)? {GIVING}(?: \w+)? (?:even )?(?:a|one|1|any) (?:single )?(?:cent|penny|dime|nickel"
+    rf"(?:not|\w+n't|cannot|never)(?: going to)? (?:get|getting|see|{GIVING})(?: \w+)? (?:even )?(?:a|one|1|any) (?:single )?(?:cent"
+    rf"|penny|dime|nickel"
     r"|money|thing)",
     r"(?:cancel|withdraw|retract|rescind|withdrawing|cancell?ing) (?:my|the|that) (?:\w+ )?(?:donation|pledge|offer|contribution"
     r"|commitment)",
-    *(r"my (?:final )?answer is no", "the answer is no"),
+    *(r"my (?:final )?answer is no", "the answer is no", "(?:it's|that's|is) a no"),
 )
 _REFUSES_AT_END = re.compile(
-    r"\b(?:i (?:don't|do not|dont) (?:want|wish) to|i won't|i will not"
+    r"^\W*so,? no\W*$|\b(?:i (?:don't|do not|dont) (?:want|wish) to|i won't|i will not|not willing to"
     r"|i refuse)\W*$|^\W*(?:no|sorry|i'm|i am)\W+(?:i'm |i am )?not interested\b"
 )
 _WITHDRAWS = words(
@@ -151,6 +157,7 @@ _WITHDRAWS = words(
 _ONLY_NO = re.compile(
     r"^\W*(?:(?:sorry|i'm (?:so |very |really )?sorry|oh|well|um+|uh|hmm+|but|honestly|actually|thanks|thank you)\W+){0,2}"
     r"(?:(?:absolutely|definitely|certainly|probably|of course|i think|i'd say) not|(?:hard )?pass|no way"
+    r"|(?:i'm )?afraid not|no can do|not interested"
     r"|(?:not a|no) chance|never|forget it"
     r"|zero|nothing|none|no,? (?:thanks|thank you|thank u|thx)|no|nope|nah|not (?:today|right now|this time|at this time|now"
     r"|at the moment|for me)"
@@ -172,9 +179,10 @@ _RETHINKS = words(
     ),
     *(r"changed? my mind", "take (?:that|it|my offer) back", "hold off", "never ?mind", "no longer sure"),
     *(
-        "(?:scrap|disregard|forget|ignore) (?:that|it|this|(?:my|the) (?:offer|donation|pledge))",
+        "(?:scrap|disregard|forget|ignore|cancel)(?: about)? (?:that|it|this|(?:my|the) (?:offer|donation|pledge))",
         r"(?:actually|wait|hmm+|sorry)\W+no(?=\W*$)",
     ),
+    *(r"(?:don't think (?:that )?i can|i can't)(?=\W*$)", r"i (?:can't|cannot) (?:afford|do|give) (?:it|that|this)", r"back(?:ing)? out"),
     r"not (?:so )?sure (?:anymore|any more|now|i (?:can|want|should|will))",
 )
 _VAGUE_YES = re.compile(
@@ -193,6 +201,8 @@ def accepts(text: str, *, plain_yes: bool, too_much: bool) -> bool:
         too_much: True if the question was whether the amount is too much, so that "no" accepts.
     """
     said = [("".join(c.text for c in sentence)[:300], sentence[-1].question) for sentence in sentences(text)][:20]
+    if len(said) > 1 and said[0][1] and len(said[0][0].split()) <= 3:
+        said = said[1:]  # "50 cents? Sure."
     if not said:
         return False
     first, question = said[0]

@@ -34,7 +34,7 @@ _CLAUSE_END = re.compile(
     rf"[;:]|\s-+\s|--+|,\s*(?={_NEW_SUBJECT}\b|(?:let|lets|let's|if|how|what|maybe|perhaps|just|only|make|please|or|put|which|leaving"
     rf"|not|say)\b)"
     r"|\b(?:but|however|although|though|because|since|whereas|so|therefore|except|which|while|yet|instead(?! of))\b"
-    rf"|\band(?=\s+(?:{_NEW_SUBJECT}|your|their|if|keep|save|then|maybe)\b)"
+    rf"|\band(?=\s+(?:{_NEW_SUBJECT}|your|their|if|when|once|later|keep|save|then|maybe)\b)"
 )
 
 # What makes an amount no commitment -----------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ _HARMLESS_NEGATION = words(
     *(
         r"(?:can't|cannot|cant) (?:wait|refuse|say no)",
         r"(?:don't|do not|dont) see why not",
-        r"(?:won't|wouldn't|doesn't|can't) hurt",
+        r"\w+n't hurt",
         "not at all",
         "not bad",
     ),
@@ -118,7 +118,8 @@ _CONDITION = re.compile(
     r"|someone|the|there|this|that|money|half)\b"
 )
 _HARMLESS_CONDITION = re.compile(
-    r"\bif (?:it|that|this) (?:helps?|is|will|would|works?|can|makes?|means|could)\b|\bif (?:that|it)'s\b|\bif (?:possible|so|ok|okay"
+    r"\b(?:if|as long as) (?:it|that|this) (?:goes|reaches|helps?|is|will|would|works?|can|makes?|means|could)\b|\bif (?:that|it)'s\b"
+    r"|\bif (?:possible|so|ok|okay"
     r"|anything)\b"
     r"|\b(?:if|as long as) you(?:'re| are)? (?:don't mind|do not mind|like|want|wish|think|okay|ok|prefer|insist|say|need|asking|agree|so"
     r"|are)\b"
@@ -159,7 +160,14 @@ _OTHER_SUBJECT = re.compile(
     r"|suggestion)\b"
 )
 _FROM_ME = words(
-    *(r"(?:put|count|mark|sign) me", "from me", r"(?:take|deduct)\b.{0,30}", r"match\w*", r"from my \w+", r"(?:can|may) (?:have|take)"),
+    *(
+        r"(?:put|count|mark|sign) me",
+        "from me",
+        r"(?:take|deduct)\b.{0,30}",
+        r"match\w*",
+        r"from my \w+",
+        r"(?:can|may) (?:have|take|put|mark|count)",
+    ),
     "(?:it|that) (?:would|will) be",
 )
 _SELF = re.compile(r"\b(?:i|i'\w+|we|we'\w+|ill|id|im|ive|(?:let|put|count) me|let's|lets|let us)(?!\w)")
@@ -167,12 +175,22 @@ _OFFERING_QUESTION = re.compile(
     r"\bhow(?:'s| about|s)\b|\bwhat about\b|^\W*(?:\w+\W+){0,3}maybe\b|\b(?:can|could|may) i (?:just |maybe |perhaps |only )?(?:give"
     r"|donate|do|contribute|pledge|offer)\b"
     r"|\bhow (?:does|do|would|is)\b.{0,40}\b(?:sound|work|be|feel)\b"
-    r"|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}(?:would|will|is|are|could|can|does)\b.{0,40}\b(?:ok|okay|fine|work|enough|good|acceptable|alright|suffice"
+    r"|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}(?:would|will|is|are|could|can|does)\b.{0,40}\b(?:ok|okay|fine|work|enough"
+    r"|good|acceptable|alright|suffice|do\W*$"
     r"|fair|reasonable)\b"
-    r"|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}would\b.{0,40}\bhelp\b"
+    r"|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}(?:would|could|will|can)\b.{0,40}\bhelp\b"
+    r"|\b(?:would|will|could) you (?:accept|take)\b"
 )
 _ASKING = words(
-    "what", "how (?:much|many|far|long)", "should i", "do you", "does", "why", "who", "where", r"(?:could|can|would|will|are|did) you"
+    "what",
+    "how (?:much|many|far|long)",
+    "(?:should|do|must|did) i",
+    "do you",
+    "does",
+    "why",
+    "who",
+    "where",
+    r"(?:could|can|would|will|are|did) you",
 )
 
 _CONTRAST = re.compile(r"\W*(?:but|however|although|though|yet|instead)\b")
@@ -200,22 +218,25 @@ _ELIDED_INTENTION = re.compile(
     r"|\b(?:my|our|total) (?:\w+ ){0,3}(?:donation|contribution|pledge|commitment|answer|offer|gift|amount|share|limit|max"
     r"|maximum)\b.{0,30}\b(?:is|at|to|be|of|stands|stays|remains)\b"
     r"|\b(?:all i can|most i|best i|what i can|put me down|make (?:it|that)|stick(?:ing)? with|stay(?:ing)? with)\b|\btake\b|\bdeduct\b"
-    r"|\b(?:can|may) have\b"
+    r"|\b(?:can|may) (?:have|put|mark|count)\b|^\W*here\W+have\b"
 )
 _APPROVED = re.compile(
-    r"^\W*(?:donation |contribution |amount |today )?(?:(?:it is|works?|would work|will do|will work|would do|then)\b"
+    r"^\W*(?:donation |contribution |amount |today |here )?(?:(?:it is|works?|would work|will do|will work|would do|then)\b"
     r"|(?:sounds?|seems?|feels?|is|are|'s|would be|will be|should be)\s(?:\w+ ){0,3}"
     r"(?:good|fine|fair|great|reasonable|ok|okay|perfect|right|doable|adequate|comfortable|manageable|nice|decent|alright|most|best|i"
-    r"|i'm|i'll|my|suitable|appropriate)\b"
+    r"|i'm|i'll|my|suitable|appropriate|what)\b|(?:can|may|should|will) go to\b"
     r"|(?:from me|i can|i could|i will|i would)\b)"
 )
 _NUMBER_VERB = re.compile(
-    rf"\b(?:{GIVE}|promised?|choose|chose|pick|opt for|say|said|willing to|maybe|perhaps|go for|around|about|i can|i could|how about"
+    rf"\b(?:{GIVE}|promised?|choose|chose|pick|opt for|say|said|willing to|like|want|maybe|perhaps|manage|afford|go for|around|about"
+    rf"|i can|i could"
+    rf"|how about"
     rf"|what about|amount of|donation of|donation is|them|make (?:it|that|mine))"
     r"\s(?:about |around |like |maybe |only |just |up to |at least |them |you |another |exactly |is |be |the |my |an? |one[- ]time )*$"
 )
 _NO_NOUN = re.compile(
-    r"\s*(?:$|[.,;!?)\"'-]|(?:to|for|now|today|then|and|or|if|as|please|at|from|in|ok|okay|per|instead|because|but|total|this|that|since|maybe|right|each|sounds|is"
+    r"\s*(?:$|[.,;!?)\"'-]|(?:to|for|now|today|then|and|or|if|as|please|at|from|in|ok|okay|per|instead|because|but|total|this|that|since"
+    r"|maybe|right|each|sounds|is"
     r"|works|seems|would|will|only|too|also|tops|max|towards?|monthly|donation|contribution|base|payment)\b)"
 )
 _FILLER = re.compile(
@@ -283,7 +304,7 @@ def commits(sentence: list[Clause], position: int, amount: Amount, others: tuple
         near_before = re.split(r",|;|\band\b", near_before)[-1]
     earlier = "" if _CONTRAST.match(clause.text) else "".join(c.text for c in sentence[max(0, position - 2) : position])[-WINDOW:]
     later = "".join(c.text for c in sentence[position + 1 : position + 3])[:WINDOW]
-    around = _HARMLESS_NEGATION.sub(" ", before + " " + near_after)
+    around = _HARMLESS_NEGATION.sub(" ", before.split(",")[-1] + " " + near_after.split(",")[0])
     fragment = len(_FILLER.sub(" ", around).split()) <= (0 if amount.kind == "number" else 1)
 
     if denied(before, after) or _mentioned(near_before if _VERB.search(near_before) else before, near_after):
