@@ -11,7 +11,7 @@ import numpy as np
 
 from vs_sim import prompts
 from vs_sim.condition import Condition
-from vs_sim.personas import Persona, render
+from vs_sim.personas import render
 from vs_sim.records import ConversationSpec
 from vs_sim.study import Study
 
@@ -24,37 +24,34 @@ def plan(study: Study) -> list[ConversationSpec]:
     Returns:
         Specs with distinct ids; ids and seeds depend on content only, never on the order of the study's entries.
     """
+    # What does not change from one conversation to the next is written out once: a plan may have a million.
+    shape = {"prompts": prompts.digest(), **study.model_dump(mode="json", include=set(SHAPES_CONVERSATION))}
+    persuaders, persuadees, conditions = (
+        [one.model_dump(mode="json") for one in group] for group in (study.persuaders, study.persuadees, study.conditions)
+    )
     specs = []
     for replicate in range(study.replicates):
         for i, persuadee in enumerate(study.persuadees):
-            persuader = study.persuaders[i % len(study.persuaders)]
+            j = i % len(study.persuaders)
+            pair = {"persuader": persuaders[j], "persuadee": persuadees[i], "replicate": replicate}
+            # Neither condition nor model enters the seed: arms share the draws of a pair and replicate (common random numbers).
+            seed = int.from_bytes(_sha256({**pair, "seed": study.seed})[:8], "big") >> 1
             for model in study.persuadee_models:
-                for condition in study.conditions:
-                    specs.append(_spec(study, condition, model, persuader, persuadee, replicate))
+                for condition, content in zip(study.conditions, conditions, strict=True):
+                    specs.append(
+                        ConversationSpec(
+                            id=_sha256({**pair, **shape, "models": [study.persuader_model, model], "condition": content}).hex()[:16],
+                            seed=seed,
+                            condition=condition.name,
+                            persuader_model=study.persuader_model,
+                            persuadee_model=model,
+                            persuader=study.persuaders[j].id,
+                            persuadee=persuadee.id,
+                            replicate=replicate,
+                            human_cents=persuadee.human_cents,
+                        )
+                    )
     return specs
-
-
-def _spec(study: Study, condition: Condition, model: str, persuader: Persona, persuadee: Persona, replicate: int) -> ConversationSpec:
-    pair = {"persuader": persuader.model_dump(mode="json"), "persuadee": persuadee.model_dump(mode="json"), "replicate": replicate}
-    content = {
-        **pair,
-        "models": [study.persuader_model, model],
-        "prompts": prompts.digest(),
-        "condition": condition.model_dump(mode="json"),
-        **study.model_dump(mode="json", include=set(SHAPES_CONVERSATION)),
-    }
-    return ConversationSpec(
-        id=_sha256(content).hex()[:16],
-        # Neither condition nor model enters the seed: arms share the draws of a pair and replicate (common random numbers).
-        seed=int.from_bytes(_sha256({**pair, "seed": study.seed})[:8], "big") >> 1,
-        condition=condition.name,
-        persuader_model=study.persuader_model,
-        persuadee_model=model,
-        persuader=persuader.id,
-        persuadee=persuadee.id,
-        replicate=replicate,
-        human_cents=persuadee.human_cents,
-    )
 
 
 SHAPES_CONVERSATION = (

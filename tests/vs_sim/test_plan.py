@@ -85,7 +85,7 @@ CHANGES = {
 
 def test_every_key_that_shapes_a_conversation_is_among_those_tried():
     assert set(CHANGES) == set(SHAPES_CONVERSATION)
-    free = {"question", "prediction", "outcome", "replicates", "run"}
+    free = {"question", "prediction", "outcome", "margins", "second_reader", "replicates", "run"}
     elsewhere = {"persuader_model", "persuadee_models", "conditions", "persuaders", "persuadees"}
     assert set(Study.model_fields) == set(SHAPES_CONVERSATION) | free | elsewhere
 
