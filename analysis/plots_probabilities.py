@@ -34,7 +34,9 @@ def draw_reliability(ax: Axes, calibrations: Sequence[Calibration], styles: dict
         ]
         for x, _, low, high in known:
             ax.plot([x, x], [low, high], color=style.color, linewidth=0.9, zorder=2)
-        ax.plot([p[0] for p in known], [p[1] for p in known], linestyle=style.dashes, linewidth=1.1, zorder=3, **_look(style))
+        ax.plot(
+            [p[0] for p in known], [p[1] for p in known], linestyle=style.dashes, linewidth=1.1, clip_on=False, zorder=3, **_look(style)
+        )
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_xlabel("stated probability")
@@ -104,12 +106,13 @@ def figure(diagnostics: Sequence[Diagnostics], calibrations: Sequence[Calibratio
     shown = [d for d in diagnostics if d.part == "turns"] or list(diagnostics)
     n_panels = 3 if calibrations else 2
     rows = -(-(len(arms) + 2) // 2)
-    foot = 0.50 + 0.15 * rows + 0.12
+    small_print = 0.14 if calibrations else 0.02
+    foot = 0.48 + 0.15 * rows + small_print
     height = 2.2 + foot
     result = Figure(figsize=(WIDTH_INCHES, height))
     FigureCanvasAgg(result)
     axes = result.subplots(1, n_panels)
-    result.subplots_adjust(left=0.07, right=0.985, top=1 - 0.12 / height, bottom=foot / height, wspace=0.34 if n_panels == 3 else 0.2)
+    result.subplots_adjust(left=0.085, right=0.985, top=1 - 0.12 / height, bottom=foot / height, wspace=0.34 if n_panels == 3 else 0.2)
     if calibrations:
         draw_reliability(axes[0], calibrations, styles)
     draw_ranks(axes[-2], shown, styles)
@@ -127,7 +130,7 @@ def figure(diagnostics: Sequence[Diagnostics], calibrations: Sequence[Calibratio
         handles,
         labels,
         loc="lower left",
-        bbox_to_anchor=(0.06, 0.14 / height),
+        bbox_to_anchor=(0.075, small_print / height),
         ncols=1 if max(map(len, labels)) > 62 else 2,
         frameon=False,
         fontsize=FONT - 0.5,
@@ -138,7 +141,7 @@ def figure(diagnostics: Sequence[Diagnostics], calibrations: Sequence[Calibratio
     )
     if calibrations:
         note = "Left: private decisions asked for again, 95 % Wilson intervals; the dashed line is perfect calibration."
-        result.text(0.07, 0.05 / height, note, fontsize=SMALL, color="#595959", va="bottom")
+        result.text(0.085, 0.05 / height, note, fontsize=SMALL, color="#595959", va="bottom")
     return result
 
 
