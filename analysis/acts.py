@@ -81,51 +81,37 @@ _CHARITY = words(
 
 _REQUESTS = words(
     *("would", "will", "can", "could", "shall", "may", "won't", "wont", "want", "like", "willing", "interested", "how about", "happy"),
-    *(r"consider\w*", "ready", "going to", "planning", "do you (?:think|want|like|wish|feel)", "please", "encourage", r"ask(?:ing)?"),
+    *(r"consider\w*", "ready", "going to", "planning", "do you (?:want|like|wish)", "do you (?:think|feel) (?:that )?(?:you|we)", "please"),
+    *("encourage", r"ask(?:ing)?"),
     *(r"hop(?:e|ing)", "conclude", "confirm"),
 )
 _GIFT = re.compile(rf"\b(?:{GIVING}|donations?|help (?:out|them|us|these|the|with)|join|match|how much|amount|in that|do that|do it)\b|\$")
 _NO_REQUEST = words(
     *(r"have you (?:ever )?(?:heard|donated|given|thought|considered)", "did you (?:know|donate|give)", "why"),
-    *("do you (?:know|donate|give|usually|ever|have)", r"like to (?:know|hear|learn)", r"(?:tell|ask) you", "what (?:do|would) you"),
+    *("do you (?:know|donate|give|usually|ever|have|think (?:people|they|it))", r"like to (?:know|hear|learn)", r"(?:tell|ask) you"),
+    *("what (?:do|would) you", "yourself a"),
 )
-_HOW_MUCH = words("how much (?:would|do|can|will|are|should|could)")
+_HOW_MUCH = words("how much (?:would|do|can|will|are|should|could)(?! you know)")
+_PLEA = re.compile(rf"\b(?:you|your|us|please|join)\b.*\b(?:{GIVING}|donations?)\b|\b(?:{GIVING}|donations?)\b.*\b(?:you|your|please)\b")
 _LEAVES_OPEN = words(
     *("if", "unless", "when", "once", "until", "wish", "might", "maybe", "perhaps", r"consider\w*", "think about", "later", "next"),
-    *(
-        "someday",
-        "some day",
-        "hope",
-        "possibly",
-        "would have",
-        "could have",
-        "depends",
-        "before",
-        "after",
-        "usually",
-        "often",
-        "always",
-        "tend to",
-    ),
-    *("sometimes", "in the past", "soon", "future", r"(?:other|local) charit\w*", "into consideration"),
+    *("someday", "some day", "hope", "possibly", "would have", "could have", "depends", "before", "after", "usually", "often", "always"),
+    "tend to",
+    *("sometimes", "in the past", "soon", "future", "interested in", r"(?:other|local) charit\w*", "into consideration"),
 )
 _CONDITION = words("if", "unless", "until", "only when", "depends", "wish")
 _MIND = words("(?:don't|do not|dont|wouldn't|would not|wouldnt) mind")
 _NEGATION = words("not", "never", r"\w+n't", "cannot", "cant", "wont", "dont", "no", "unable", "nothing")
 _HARMLESS = words(
-    *(
-        "(?:not|no) (?:a )?problem",
-        "why not",
-        "(?:don't|do not|dont|wouldn't|would not) mind",
-        "can't wait",
-        "if (?:it|that|this) (?:helps|is)",
-    ),
+    *("(?:not|no) (?:a )?problem", "why not", "(?:don't|do not|dont|wouldn't|would not) mind", "can't wait"),
+    "if (?:it|that|this) (?:helps|is)",
     *(r"(?:not|n't|cant|cannot) (?:\w+ ){0,3}(?:much|a lot|more)", "if you (?:do|don't|think|like|want)"),
     r"(?:after|before) (?:everything|hearing|reading|learning|talking|all|what)",
     r"(?:after|when|once|at|as soon as|before) (?:the |this )?(?:we|chat|task|hit|survey)",
 )
 _OWN_GIFT = re.compile(
-    r"\b(?:i|we|ill|id|im|i'\w+|we'\w+)\b(?: \w+){0,5}? (?:make (?:a|the|this|my) (?:\w+ )?donation|donate|give|contribute|pledge|chip in"
+    r"\b(?:i|we|ill|id|im|i'\w+|we'\w+)\b(?: (?!(?:people|they|you|he|she|others|everyone|who)\b)\w+){0,5}?"
+    r" (?:make (?:a|the|this|my) (?:\w+ )?donation|donate|give(?! back)|contribute|pledge|chip in"
     r"|spare|donating|giving|match (?:that|it|you\w*))\b"
 )
 _INTENDS = re.compile(
@@ -150,28 +136,12 @@ _REFUSES = words(
     rf"(?:don't|do not|dont) (?:\w+ )?(?:want|wish|plan|intend|feel comfortable|feel like|think i(?: can|'ll| will|'d| would)?) ?(?:to )?"
     rf"(?:\w+ )?{GIVING}",
     *("no thanks", "no thank you", "not today", "(?:i'll|i will|i'd|i would|have to) (?:\\w+ ){0,2}(?:pass|decline)"),
-    *(
-        rf"{GIVING} (?:nothing|zero|\$0(?:\.00)?(?![.,\d]))",
-        "(?:that|it)(?: is|'s) impossible",
-        r"not sure (?:if |that )?i(?:'m| am) willing",
-    ),
-    *(
-        "not a chance",
-        "i'm afraid not",
-        "im afraid not",
-        "i (?:would|could) never",
-        "answer (?:is|of) (?:still )?no",
-        "no interest in",
-        r"(?:just|really|simply) not interested",
-        "no,? thank you for asking",
-        "simply said,? no",
-        "prefer not to",
-        r"(?:going to|have to|gonna) (?:\w+ ){0,2}(?:decline|pass|say no)",
-        "rather not commit",
-        "hold(?:ing)? off(?: for now| on)?",
-        "(?:already|still) said no",
-        "stop (?:pushing|asking)",
-    ),
+    *(rf"{GIVING} (?:nothing|zero|\$0(?:\.00)?(?![.,\d]))", "(?:that|it)(?: is|'s) impossible"),
+    r"not sure (?:if |that )?i(?:'m| am) willing",
+    *("not a chance", "i'm afraid not", "im afraid not", "i (?:would|could) never", "answer (?:is|of) (?:still )?no", "no interest in"),
+    *(r"(?:just|really|simply) not interested", "no,? thank you for asking", "simply said,? no", "prefer not to"),
+    *(r"(?:going to|have to|gonna) (?:\w+ ){0,2}(?:decline|pass|say no)", "rather not commit", "hold(?:ing)? off(?: for now| on)?"),
+    *("(?:already|still) said no", "stop (?:pushing|asking)"),
     *(rf"(?:would not|wouldn't) {GIVING}(?! (?:much|a lot))", rf"(?:don't|do not|dont) (?:really )?like (?:to )?{GIVING}", "not to donate"),
     rf"(?:wasn't|was not|not|hadn't) (?:really )?planning (?:on|to) (?:\w+ ){{0,2}}{GIVING}",
     rf"(?:don't|do not|dont) (?:believe|think) (?:that )?(?:i|i'll|i'd|i'm)(?: \w+){{0,3}} {GIVING}",
@@ -200,17 +170,11 @@ _MEANS = words(
     *("no money", "on (?:a )?(?:fixed|limited|low) income", "low on (?:money|funds|cash)", "depend on (?:\\w+ )?(?:penny|this)"),
     *(r"situation (?:\w+ ){0,3}(?:doesn't|does not|won't) (?:allow|permit)", r"mouths (?:\w+ ){0,2}feed", "could use (?:it|the money)"),
     *(r"struggl\w* (?:to|college|student|financially|myself|with money)", r"(?:household|medical|own) (?:needs|expenses|bills)"),
-    *(
-        r"money (?:\w+ ){0,3}go(?:es)? (?:towards?|to) (?:my |our )?(?:rent|food|bills|school|family)",
-        "tight (?:for me|right now|at the moment)",
-    ),
+    r"money (?:\w+ ){0,3}go(?:es)? (?:towards?|to) (?:my |our )?(?:rent|food|bills|school|family)",
+    "tight (?:for me|right now|at the moment)",
     *(r"(?:not|n't) (?:\w+ ){0,2}have anything to (?:give|spare)", "if i (?:had|made) more money", "(?:very |so )little money"),
-    *(
-        r"(?:not|n't|wish i was) (?:\w+ ){0,2}in (?:a|the) (?:\w+ )?position to",
-        "(?:going|goes) (?:in)?to savings",
-        "every (?:dollar|cent|penny|bit) counts for me",
-        "can't help others",
-    ),
+    *(r"(?:not|n't|wish i was) (?:\w+ ){0,2}in (?:a|the) (?:\w+ )?position to", "(?:going|goes) (?:in)?to savings"),
+    *("every (?:dollar|cent|penny|bit) counts for me", "can't help others"),
     *("don't make (?:a lot|much)", "0 to+ my name", "roof over my", "sounds expensive", "not easy for me", "my full.time job"),
 )
 _DOUBT = words(
@@ -225,23 +189,12 @@ _DOUBT = words(
     r"|make|help|going)",
     *(r"(?:know nothing|don't know (?:much|anything|enough)) about (?:the|this|that|your|them|save)", "overhead", "misus\\w*"),
     *(r"without (?:\w+ ){0,3}(?:information|knowing|research)", r"(?:charit\w*|they) (?:\w+ ){0,4}(?:don't|do not) (?:do|represent|help)"),
-    *(
-        "more like a (?:firm|business|company)",
-        r"squander\w*",
-        r"(?:how|if|whether) (?:i|you|we) can (?:be sure|trust)",
-        r"trustworthy enough",
-    ),
+    *("more like a (?:firm|business|company)", r"squander\w*", r"(?:how|if|whether) (?:i|you|we) can (?:be sure|trust)"),
+    r"trustworthy enough",
 )
 _OBJECTS = words(
-    *(
-        "not my (?:problem|responsibility|job)",
-        "guilt.?trips?",
-        "pushy",
-        "(?:didn't|did not) come here to",
-        "(?:just|only) here for the (?:task|pay|money)",
-        "out of my (?:own )?(?:pay|pocket)",
-        "too many children",
-    ),
+    *("not my (?:problem|responsibility|job)", "guilt.?trips?", "pushy", "(?:didn't|did not) come here to"),
+    *("(?:just|only) here for the (?:task|pay|money)", "out of my (?:own )?(?:pay|pocket)", "too many children"),
     *(r"(?:don't|do not|dont) (?:really )?(?:care|like (?:the )?(?:children|kids))", r"(?:not|n't) (?:\w+ ){0,2}responsible for"),
     r"(?:won't|will not|doesn't|wouldn't|not) (?:\w+ )?(?:fix|solve|do a thing|make (?:a|any|much) difference|change anything)",
     r"(?:parents?|governments?|rich people|billionaires?|the wealthy)\b.{0,30}\b(?:should|job|responsib\w*)",
@@ -285,7 +238,8 @@ def asks_for_gift(text: str) -> bool:
     asks = False
     for sentence in sentences(text):
         whole = _whole(sentence)
-        request = _REQUESTS.search(whole) and _GIFT.search(whole) and not _NO_REQUEST.search(whole)
+        addressed = sentence[-1].question or _PLEA.search(whole)
+        request = addressed and _REQUESTS.search(whole) and _GIFT.search(whole) and not _NO_REQUEST.search(whole)
         if request or _HOW_MUCH.search(whole):
             asks = True
         elif sentence[-1].question:
