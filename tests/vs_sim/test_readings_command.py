@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import time
 
 import pytest
 
@@ -66,6 +67,11 @@ def test_read_says_how_many_and_what(read, endpoint):
     assert out.startswith("6 of 6 complete dialogues are read by openai:reader\nall its readings: 3 amount, 1 refused, 2 undetermined")
 
 
+def test_the_scripted_reader_of_the_documentation_leaves_all_open(command, run):
+    code, out, _ = command("outcome", "read", run, "--model", "scripted:donation")
+    assert (code, out.splitlines()[1]) == (0, "all its readings: 0 amount, 0 refused, 3 undetermined")
+
+
 def test_what_is_missing_ends_with_1_and_is_read_by_the_same_command(read, endpoint):
     endpoint.reply = lambda body: "no idea" if "20 cents" in str(body["messages"]) else fits(body)
     code, out, err = read()
@@ -74,6 +80,25 @@ def test_what_is_missing_ends_with_1_and_is_read_by_the_same_command(read, endpo
     assert "1 failed: ReplyError:not_one_object\nvs-sim: readings are missing; give the same command again to go on\n" in err
     endpoint.reply = fits
     assert read()[0] == 0
+
+
+def test_after_kill_9_only_what_was_in_flight_is_read_again(vs_sim, endpoint, tmp_path):
+    folder = folder_of(tmp_path / "run", {f"c{i:02}": OPEN for i in range(30)})
+    endpoint.reply, endpoint.delay_s = fits, 0.05
+    arguments = ("outcome", "read", "run", "--model", "openai:reader", "--base-url", endpoint.url, "--concurrency", "3")
+    with vs_sim.start(*arguments) as process:
+        while len(endpoint.bodies) < 15:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+    time.sleep(0.1)
+    n_asked, n_read = len(endpoint.bodies), len(readings(folder)["openai:reader"])
+    assert 0 <= n_asked - n_read <= 3 + 3, "those in flight, and those answered but not yet on the disk"
+    endpoint.delay_s = 0
+    done = vs_sim(*arguments)
+    assert (done.returncode, len(endpoint.bodies)) == (0, n_asked + 30 - n_read)
+    assert len(readings(folder)["openai:reader"]) == 30
 
 
 def test_an_endpoint_that_fails_ends_with_3(read, endpoint, run):
