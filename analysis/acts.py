@@ -227,18 +227,24 @@ def acts(text: str, heard: str) -> frozenset[Act]:
         said = stated_donation([("persuader", heard), ("persuadee", text)])
         if said.status == "amount":
             found |= {Act.AGREES, Act.NAMES_AMOUNT} if said.turn == 1 else {Act.AGREES}
-    asked = asks_for_gift(heard)
+    asked, talked_of = asks_for_gift(heard), asks_for_gift(heard, plainly=False)
     for sentence in sentences(text):
-        found |= _sentence(sentence, asked)
+        found |= _sentence(sentence, asked, talked_of)
     return frozenset(found)
 
 
-def asks_for_gift(text: str) -> bool:
-    """True if the last question of a persuader's turn, or a plea behind it, asks for a gift, so that "sure" agrees to one."""
+def asks_for_gift(text: str, *, plainly: bool = True) -> bool:
+    """True if the last question of a persuader's turn, or a plea behind it, asks for a gift.
+
+    Args:
+        text: the turn.
+        plainly: True: "sure" agrees to it. False: talk of giving that is no plea to the other one counts as well, since "no, sorry"
+            refuses that, too, while "sure" only goes along with it.
+    """
     asks = False
     for sentence in sentences(text):
         whole = _whole(sentence)
-        addressed = sentence[-1].question or _PLEA.search(whole)
+        addressed = not plainly or sentence[-1].question or _PLEA.search(whole)
         request = addressed and _REQUESTS.search(whole) and _GIFT.search(whole) and not _NO_REQUEST.search(whole)
         if request or _HOW_MUCH.search(whole):
             asks = True
@@ -251,7 +257,7 @@ def _whole(sentence: list[Clause]) -> str:
     return "".join(clause.text for clause in sentence)[:600]
 
 
-def _sentence(sentence: list[Clause], asked: bool) -> set[Act]:
+def _sentence(sentence: list[Clause], asked: bool, talked_of: bool) -> set[Act]:
     text = _whole(sentence)
     if sentence[-1].question or _QUESTION.match(text) or _ASKS_TO_TELL.search(text):
         return _question(text)
@@ -262,13 +268,13 @@ def _sentence(sentence: list[Clause], asked: bool) -> set[Act]:
     if _OBJECTS.search(text):
         found.add(Act.RESISTS)
     names_amount = [bool(find_amounts(clause.text)) for clause in sentence]
-    answers = [answer(sentence, i, names_amount=names_amount[i], asked=asked) for i in range(len(sentence))]
+    answers = [answer(sentence, i, names_amount=names_amount[i], asked=talked_of) for i in range(len(sentence))]
     does_not_mind = _MIND.search(text) is not None  # "I wouldn't mind giving"
     if (
         ("refused" in answers and not does_not_mind)
         or _REFUSES.search(text)
         or _ZERO.search(text)
-        or (asked and (_NO_MORE.search(text) or _NO_WILL.match(text)))
+        or (talked_of and (_NO_MORE.search(text) or _NO_WILL.match(text)))
     ):
         return found | {Act.REFUSES, Act.RESISTS}
     if any(_commits(sentence, i) for i in range(len(sentence))) or (

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.acts import Act, acts
+from analysis.dynamics import agrees, read_rounds
 from analysis.uncertainty import percentile_interval
 from vs_sim.human import HumanReference
 from vs_sim.records import Record
@@ -86,6 +87,29 @@ class Checked(Record):
     f1_tuned: float | None
 
 
+class FirstAgreement(Record):
+    """How well the round of the first agreement is read, on the dialogues that the rules were not made on.
+
+    Attributes:
+        n_dialogues: how many there are.
+        n_labelled, n_read: how many agree at some time by people's labels, and by the rules.
+        n_both: how many by both.
+        share_same, share_near: share of those in which the round is the same, and at most one off; None if there are none.
+        mean_difference, low, high: rounds that the rules are late (negative: early) in those, with the ends of its 95 % interval; None
+            likewise, or if no resample differs.
+    """
+
+    n_dialogues: int
+    n_labelled: int
+    n_read: int
+    n_both: int
+    share_same: float | None
+    share_near: float | None
+    mean_difference: float | None
+    low: float | None
+    high: float | None
+
+
 def tuned_on(dialogue: str) -> bool:
     """True if a dialogue, by its id in the data, belongs to the half that the rules were made on; half of all ids do."""
     return hashlib.sha256(dialogue.encode()).digest()[0] % 2 == 0
@@ -124,6 +148,43 @@ def check_acts(turns: Iterable[AnnotatedTurn], *, seed: int = 0, n_resamples: in
         dialogues[turn.dialogue] = (before[0] | labels, before[1] | found)
     units["dialogue"] = [(id_, labels, found) for id_, (labels, found) in dialogues.items()]
     return [_check(act, unit, units[unit], seed, n_resamples) for act in LABELS for unit in units]
+
+
+def check_first_agreement(reference: HumanReference, *, n_rounds: int = 10, seed: int = 0, n_resamples: int = 2000) -> FirstAgreement:
+    """The round of the first agreement by people's labels against that of `analysis.dynamics`.
+
+    Args:
+        reference: human dialogues, of which the annotated ones are used.
+        n_rounds: number of rounds to look at.
+        seed: of the resampling of dialogues, 0 or more.
+        n_resamples: number of bootstrap samples.
+    """
+    pairs: list[tuple[int | None, int | None]] = []
+    for transcript, annotation in zip(reference.transcripts, reference.annotations, strict=True):
+        if annotation.annotated and not tuned_on(annotation.dialogue):
+            labelled = (
+                sentence.turn // 2 + 1
+                for sentence in annotation.sentences
+                if sentence.role == "persuadee" and sentence.turn is not None and LABELS[Act.AGREES] & set(sentence.acts)
+            )
+            rounds = read_rounds(transcript.utterances, n_rounds)
+            read = next((number for number, one in enumerate(rounds, 1) if agrees(one)), None)
+            pairs.append((min((number for number in labelled if number <= n_rounds), default=None), read))
+    late = np.array([read - label for label, read in pairs if label is not None and read is not None], dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    means = [late[rng.integers(len(late), size=len(late))].mean() for _ in range(n_resamples)] if len(late) else []
+    interval = percentile_interval(means) if means else None
+    return FirstAgreement(
+        n_dialogues=len(pairs),
+        n_labelled=sum(label is not None for label, _ in pairs),
+        n_read=sum(read is not None for _, read in pairs),
+        n_both=len(late),
+        share_same=float((late == 0).mean()) if len(late) else None,
+        share_near=float((np.abs(late) <= 1).mean()) if len(late) else None,
+        mean_difference=float(late.mean()) if len(late) else None,
+        low=interval[0] if interval else None,
+        high=interval[1] if interval else None,
+    )
 
 
 def _check(act: Act, unit: Unit, units: Sequence[tuple[str, frozenset[str], frozenset[Act]]], seed: int, n_resamples: int) -> Checked:
@@ -177,7 +238,7 @@ def _f1(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     return _ratio(2 * counts[..., 0], counts[..., 1] + counts[..., 2])
 
 
-def render(checked: Sequence[Checked]) -> str:
+def render(checked: Sequence[Checked], first: FirstAgreement) -> str:
     """The table for a terminal: at most 100 columns, one block per unit.
 
     Raises:
@@ -193,6 +254,14 @@ def render(checked: Sequence[Checked]) -> str:
         for c in rows:
             cells = (_cell(getattr(c, k), getattr(c, f"{k}_low"), getattr(c, f"{k}_high")) for k in ("precision", "recall", "f1"))
             lines.append(f"{c.act:<17}{c.n_annotated:>9}{c.n_found:>7}" + "".join(f"{x:>17}" for x in cells) + f"{_share(c.f1_tuned):>11}")
+    if first.mean_difference is not None:
+        ends = "" if first.low is None or first.high is None else f" [{first.low:+.2f}, {first.high:+.2f}]"
+        said = (
+            f"Round of the first agreement: {first.n_labelled} of {first.n_dialogues} dialogues have one by people's labels, "
+            f"{first.n_read} by the rules, {first.n_both} by both; there it is the same round in {_share(first.share_same)}, at most one "
+            f"off in {_share(first.share_near)}, and the rules are {first.mean_difference:+.2f}{ends} rounds late on average (-: early)."
+        )
+        lines += ["", *textwrap.wrap(said, 100, subsequent_indent="  ")]
     notes = (
         "In brackets: 95 % interval (dialogues drawn with replacement). F1 tuned: on the dialogues that were in sight when the rules were "
         "made, which flatters them.",

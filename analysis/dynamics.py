@@ -27,10 +27,11 @@ NOTES = (
     "Stance after a round: agree (an amount stands, or the persuadee said that it will give), refuse, or open; a refusal to give more "
     "than what stands is no refusal. Without agreement: rounds until the first one, R where there is none.",
     "First amount: proposed by the persuader in a request for a gift, or offered by the persuadee. Commitment: the amount that stands.",
-    "The acts are read by rules. On 69 human dialogues that the rules were not made on, F1 with people's labels is, by turn: agrees .71, "
+    "The acts are read by rules. On 69 human dialogues that the rules were not made on, F1 with people's labels is, by turn: agrees .74, "
     "names amount .82, refuses .56 (20 turns only), asks .87, asks about the charity .71; by dialogue: resists .68 (by turn .48, too poor "
-    "for a number per turn); precision of its parts by dialogue: pleads .80, doubts .58, elsewhere .71. How well they read a model's "
-    "language is not known. vs-sim dynamics --check REF prints all of it.",
+    "for a number per turn); precision of its parts by dialogue: pleads .80, doubts .58, elsewhere .71. The first agreement is read .4 "
+    "rounds too early on average. Of the 1,017 human persuadees, 65 % of those who agree at the end gave something, 36 % of those who leave "
+    "it open, 5 % of those who refuse. How well the rules read a model's language is not known. vs-sim dynamics --check REF prints more.",
 )
 
 

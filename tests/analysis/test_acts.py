@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.acts import Act, acts, asks_for_gift
-from analysis.acts_check import LABELS, AnnotatedTurn, annotated_turns, check_acts, render, tuned_on
+from analysis.acts_check import LABELS, AnnotatedTurn, FirstAgreement, annotated_turns, check_acts, check_first_agreement, render, tuned_on
 from tests.human_data import Talk, write_csv
 from vs_sim.human_import import import_human
 
@@ -138,6 +138,13 @@ def test_only_the_last_question_asks_for_a_gift():
     assert not asks_for_gift("")
 
 
+def test_talk_of_giving_can_be_refused_but_not_agreed_to_by_a_word():
+    heard = "We can give these children a future with a donation."
+    assert asks_for_gift(heard, plainly=False) and not asks_for_gift(heard)
+    assert Act.REFUSES in acts("No, sorry.", heard)
+    assert Act.AGREES not in acts("Sure.", heard)
+
+
 @given(st.text(max_size=200), st.text(max_size=80))
 @settings(max_examples=60, deadline=None)
 def test_any_text_is_read_the_same_way_twice_and_keeps_its_implications(said, heard):
@@ -151,6 +158,11 @@ def test_any_text_is_read_the_same_way_twice_and_keeps_its_implications(said, he
 
 HELD_OUT = [id_ for id_ in (f"d{n}" for n in range(60)) if not tuned_on(id_)][:20]
 SEEN = [id_ for id_ in (f"d{n}" for n in range(60)) if tuned_on(id_)][:10]
+
+
+NOTHING = FirstAgreement(
+    n_dialogues=0, n_labelled=0, n_read=0, n_both=0, share_same=None, share_near=None, mean_difference=None, low=None, high=None
+)
 
 
 def turn(dialogue, *sentences):
@@ -182,12 +194,12 @@ def test_what_cannot_be_computed_is_none_and_shown_as_a_dash():
     part = of[Act.PLEADS_MEANS, "turn"]
     assert (part.precision, part.recall, part.f1) == (1.0, None, None)
     assert {c.act for c in checked} == set(LABELS) == set(Act)
-    table = render(checked)
+    table = render(checked, NOTHING)
     assert max(map(len, table.splitlines())) <= 100
     row = next(line for line in table.splitlines() if line.startswith("asks "))
     assert row.split() == ["asks", "0", "0", "-", "-", "-", "-"]
     with pytest.raises(ValueError, match="there is nothing checked to show, expected at least one act"):
-        render([])
+        render([], NOTHING)
 
 
 def test_intervals_cover_the_precision_that_the_dialogues_were_made_with():
@@ -221,3 +233,25 @@ def test_annotated_turns_of_a_reference_carry_what_was_heard(tmp_path):
     reference = import_human(write_csv(tmp_path / "data", [talk], annotated="300_"), tmp_path / "ref")
     labels = ("Sure!", frozenset({"agree-donation"})), ("What for?", frozenset({"ask-org-info", "thank"}))
     assert annotated_turns(reference) == [AnnotatedTurn("2018_1_live", "Hi, would you give some?", labels)]
+
+
+def test_the_first_agreement_is_compared_by_its_round(tmp_path):
+    def talk(id_, turns, labelled):
+        return Talk(id_, turns=turns, annotated=True, acts=((labelled, turns[labelled], "agree-donation", ""),))
+
+    soon = (ASK, "I will donate.", TOLD, "I will donate.")
+    late = (TOLD, "Nice.", ASK, "I will donate.")
+    never = (TOLD, "Nice.", TOLD, "Blue.")
+    talks = [
+        *(talk(id_, soon, 1) for id_ in HELD_OUT[:2]),
+        talk(HELD_OUT[2], soon, 3),
+        talk(HELD_OUT[3], late, 3),
+        talk(HELD_OUT[4], never, 3),
+        talk(SEEN[0], never, 3),
+    ]
+    reference = import_human(write_csv(tmp_path / "data", talks, annotated="300_"), tmp_path / "ref")
+    first = check_first_agreement(reference, n_resamples=200)
+    assert (first.n_dialogues, first.n_labelled, first.n_read, first.n_both) == (5, 5, 4, 4)
+    assert (first.share_same, first.share_near, first.mean_difference) == (0.75, 1.0, -0.25)
+    assert first.low is not None and first.low < -0.25 < first.high
+    assert "the rules are -0.25" in " ".join(render(check_acts(annotated_turns(reference), n_resamples=20), first).split())

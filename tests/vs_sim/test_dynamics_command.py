@@ -57,7 +57,7 @@ def test_table_files_and_figure(command, run, reference):
     said = " ".join(out.split())
     assert "Small or scripted model: shows the machinery, no evidence about the method." in said
     assert "Ended by: direct: rounds_done 4; vs: rounds_done 4." in said
-    assert "How well they read a model's language is not known." in said
+    assert "How well the rules read a model's language is not known." in said
     assert {"dynamics.csv", "dynamics-rounds.csv", "dynamics.png", "dynamics.pdf"} <= {path.name for path in run.iterdir()}
     assert (run / "dynamics.png").read_bytes().startswith(b"\x89PNG")
     again = {path.name: path.read_bytes() for path in run.glob("dynamics*")}
@@ -101,7 +101,8 @@ def test_the_check_of_the_rules(command, reference, tmp_path):
     assert code == 0
     assert out.startswith("Rules for the persuadee's acts against people's labels, on dialogues that the rules were not made on")
     checked = json.loads(command("dynamics", "--check", reference, "--json")[1])
-    assert {c["unit"] for c in checked} == {"sentence", "turn", "dialogue"}
+    assert checked["first_agreement"]["n_dialogues"] == 2
+    assert {c["unit"] for c in checked["acts"]} == {"sentence", "turn", "dialogue"}
     import_human(write_csv(tmp_path / "bare", [Talk("20180719-1_live")]), tmp_path / "unlabelled")
     code, _, err = command("dynamics", "--check", tmp_path / "unlabelled")
     assert code == 2

@@ -39,15 +39,21 @@ def _dynamics(arguments: argparse.Namespace) -> int:
 
 
 def _check(reference: Path, as_json: bool) -> None:
-    from analysis.acts_check import annotated_turns, check_acts, render
+    from analysis.acts_check import annotated_turns, check_acts, check_first_agreement, render
     from vs_sim.errors import InputError
     from vs_sim.human import load_human
 
-    turns = annotated_turns(load_human(reference))
+    people = load_human(reference)
+    turns = annotated_turns(people)
     if not turns:
         raise InputError(f"{reference}: no sentence of a persuadee is annotated; import the data with the annotated dialogues beside them")
-    checked = check_acts(turns)
-    print(json.dumps([c.model_dump(mode="json") for c in checked], indent=2) if as_json else render(checked))
+    checked, first = check_acts(turns), check_first_agreement(people)
+    if as_json:
+        print(
+            json.dumps({"acts": [c.model_dump(mode="json") for c in checked], "first_agreement": first.model_dump(mode="json")}, indent=2)
+        )
+    else:
+        print(render(checked, first))
 
 
 def _run(run: Path, human: Path | None, as_json: bool) -> None:
