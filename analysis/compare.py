@@ -68,6 +68,8 @@ class Comparison(Record):
         n_planned, n_missing: conversations planned, and those of them without a donation.
         missing: why -> how many.
         n: number of simulated donations compared.
+        n_second, n_human_second: how many of the simulated and of the human donations a second reader read; the rules read the others.
+        n_human_missing: humans whose donation is not known or cannot be told.
         n_cleaned: simulated donations above 200 cents that the cleaning dropped or capped.
         n_personas: number of different personas behind them.
         n_matched: number of them with a matched human donation.
@@ -95,6 +97,9 @@ class Comparison(Record):
     n_missing: int
     missing: dict[str, int]
     n: int
+    n_second: int
+    n_human_second: int
+    n_human_missing: int
     n_cleaned: int
     n_personas: int
     n_matched: int
@@ -222,6 +227,9 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         n_missing=arm.n_missing,
         missing=arm.missing,
         n=n,
+        n_second=arm.n_second,
+        n_human_second=human.n_second,
+        n_human_missing=human.n_missing,
         n_cleaned=int(np.count_nonzero(arm.cents > MAX_CENTS)) if human.cleaning != "all" else 0,
         n_personas=n_personas,
         n_matched=n_matched,

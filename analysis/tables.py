@@ -242,6 +242,16 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
         notes.append(f"Simulated donations treated by the same rule: {', '.join(cleaned)}.")
     if first.which != first.human_which:
         notes.append(f"The humans' donations are the {first.human_which} ones; what people say and what they give differ.")
+    if first.which == "stated":
+        read = [f"{c.arm} {c.n_second} of {c.n + c.n_cleaned if c.cleaning == 'drop' else c.n}" for c in comparisons if c.n_second]
+        if first.n_human_second:
+            read.append(f"humans {first.n_human_second}")
+        if read:
+            notes.append(f"Read by the second reader where the rules leave it open: {', '.join(read)}; all others by the rules.")
+            if not first.n_human_second:
+                notes.append("The humans were read by the rules alone: have the same model read them (vs-sim outcome read REF).")
+        if first.n_human_missing:
+            notes.append(f"Missing, humans: {first.n_human_missing} of {first.n_human + first.n_human_dropped + first.n_human_missing}.")
     for c in comparisons:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(c.missing.items()))
         notes.append(f"Missing, {c.arm}: {c.n_missing} of {c.n_planned} conversations" + (f" ({reasons})." if reasons else "."))

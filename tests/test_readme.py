@@ -43,7 +43,7 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
 
 def test_recipes_run(checkout: Path) -> None:
     recipes = [text for mark, text in blocks("bash") if mark == ""]
-    assert len(recipes) == 3
+    assert len(recipes) == 4
     for text in recipes:
         run(["bash", "-euo", "pipefail", "-c", text], checkout)
     assert (checkout / "runs" / "mine-donation" / "comparison.png").is_file()

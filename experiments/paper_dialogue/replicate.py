@@ -93,6 +93,9 @@ def the_study(arguments: argparse.Namespace) -> Study:
         changes["persuadees"] = study.persuadees[: arguments.n]
     if arguments.rounds is not None:
         changes |= {"rounds": arguments.rounds, "min_rounds": min(study.min_rounds, arguments.rounds)}
+    if arguments.model is not None and arguments.model.startswith("embedded:"):
+        # What a small model needs to keep to its role and to the shape of the answer, for all arms alike.
+        changes |= {"form": "transcript", "json_schema": True, "reply_words": 30}
     options = {key: value for key in ("base_url", "concurrency") if (value := getattr(arguments, key)) is not None}
     if arguments.base_url is not None:
         options["endpoints"] = {}
