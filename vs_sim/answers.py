@@ -33,65 +33,30 @@ _ACCEPTS = words(
     rf"|fine|comfortable))",
     rf"(?:i|we){_ABLE} (?:definitely |probably )?(?:(?:go|agree) (?:with|for|to) (?:that|it)|(?:give|donate|manage|afford"
     rf"|spare) (?:that|it)|agree)",
-    r"(?:i'm|i am|im) (?:happy|glad|willing|fine|okay|ok|good|comfortable) (?:to|with)",
-    *(
-        r"(?:i'm|i am|im) in",
-        "i accept",
-        "i agree",
-        "count me in",
-        r"let's do (?:it|that)",
-        "it's a deal",
-        r"you(?:'ve)? (?:got|have) (?:yourself )?a deal",
-        "consider it done",
-        "my pleasure",
-    ),
-    r"that(?:'s something)? i (?:can|could|will|would) (?:do|give)",
-    "go(?:ing)? (?:with|for) (?:that|it)",
+    r"(?:i'm|i am|im) (?:happy|glad|willing|fine|okay|ok|good|comfortable) (?:to|with)(?! (?:listen|hear|talk|chat|learn|know))",
+    *(r"(?:i'm|i am|im) in", "i accept", "i agree", "count me in", r"let's do (?:it|that)", "it's a deal"),
+    *(r"you(?:'ve)? (?:got|have) (?:yourself )?a deal", "consider it done", "my pleasure"),
+    *(r"that(?:'s something)? i (?:can|could|will|would) (?:do|give)", "go(?:ing)? (?:with|for) (?:that|it)"),
     r"you(?:'ve| have)? (?:convinced|persuaded|sold) me",
     rf"(?:that|it|this)(?:'s|s| is| would be| will be| sounds| seems| works| should be| amount is)(?: \w+){{0,3}} {_GOOD}",
-    *(
-        r"(?:that|this|it) (?:works|would work|will work|will do|it is)",
-        r"that is an amount i",
-        rf"(?:sounds|seems) (?:like )?(?:a )?{_GOOD}",
-    ),
+    *(r"(?:that|this|it) (?:works|would work|will work|will do|it is)", r"that is an amount i"),
+    rf"(?:sounds|seems) (?:like )?(?:a )?{_GOOD}",
 )
 _ACCEPTS_AT_END = re.compile(
     r"^\W*(?:\w+\W+){0,3}i (?:would|could)\W*$|\b(?:i (?:can|will)|(?:count|rely) on me|yes,? you can"
-    r"|happy to(?: do (?:that|it|so))?|(?:i'd|i would) (?:love|like"
-    r"|be \w+) to(?: help)?)\W*$"
+    r"|happy to(?: do (?:that|it|so))?|(?:i'd|i would) (?:love|like|be \w+) to(?: help)?)\W*$"
 )
 _NOT_AT_ALL = re.compile(r"^\W*(?:no|nope|not at all|nah)\b")
 _HEDGE = words(
-    *(
-        "not",
-        "no",
-        "never",
-        r"\w+n't",
-        "cannot",
-        "cant",
-        "wont",
-        "dont",
-        "unable",
-        "unsure",
-        "maybe",
-        "might",
-        "later",
-        "think about",
-        "first",
-    ),
-    *("consider", "wonder", "depends", "if i", "unless", "wish", "rather", "instead", "less", "only if", "would have", "how about"),
-    *(r"next (?:month|week|time|year)", r"too (?:much|high)"),
+    *("not", "no", "never", r"\w+n't", "cannot", "cant", "wont", "dont", "unable", "unsure", "maybe", "might", "later", "think about"),
+    *("first", "consider", "wonder", "depends", "if i", "unless", "wish", "rather", "instead", "less", "only if", "would have"),
+    *("how about", r"next (?:month|week|time|year)", r"too (?:much|high)", "if (?:you|they|we)", "when i"),
+    rf"{GIVING} (?:some|something|a (?:little|bit|few))",
 )
 _HARMLESS_HEDGE = words(
-    *(
-        "consider it done",
-        r"not (?:a )?(?:problem|bad|at all)",
-        r"no (?:problem|worries)",
-        "why not",
-        r"(?:don't|do not|wouldn't) mind",
-        "can't wait",
-    ),
-    *(r"(?:don't|do not) see why not", r"(?:at|the) first", r"not too (?:much|bad)"),
+    *("consider it done", r"not (?:a )?(?:problem|bad|at all)", r"no (?:problem|worries)", "why not", r"(?:don't|do not|wouldn't) mind"),
+    *("can't wait", r"(?:don't|do not) see why not", r"(?:at|the) first", r"not too (?:much|bad)"),
+    "if you (?:want|like|insist|say|think|wish|prefer)",
 )
 _SAME = re.compile(
     r"\b(?:i'll|i will|i can|i could|i'd|i would|let me|happy to|i'm going to|i want to|glad to|will) (?:\w+ ){0,3}"
@@ -144,15 +109,7 @@ _REFUSES_AT_END = re.compile(
 )
 _WITHDRAWS = words(
     *("changed? my mind", "second thoughts?", "never ?mind", "take (?:that|it|my offer) back", "scrap", "disregard", "forget"),
-    r"keep\w*",
-    r"cancel\w*",
-    r"withdraw\w*",
-    "retract",
-    "nothing",
-    "none",
-    "any",
-    "penny",
-    "cent",
+    *(r"keep\w*", r"cancel\w*", r"withdraw\w*", "retract", "nothing", "none", "any", "penny", "cent"),
 )
 _ONLY_NO = re.compile(
     r"^\W*(?:(?:sorry|i'm (?:so |very |really )?sorry|oh|well|um+|uh|hmm+|but|honestly|actually|thanks|thank you)\W+){0,2}"
@@ -160,8 +117,7 @@ _ONLY_NO = re.compile(
     r"|(?:i'm )?afraid not|no can do|not interested"
     r"|(?:not a|no) chance|never|forget it"
     r"|zero|nothing|none|no,? (?:thanks|thank you|thank u|thx)|no|nope|nah|not (?:today|right now|this time|at this time|now"
-    r"|at the moment|for me)"
-    r"|i'm sorry,? no|i (?:really )?(?:can't|cannot)|sorry)"
+    r"|at the moment|for me)|i'm sorry,? no|i (?:really )?(?:can't|cannot)|sorry)"
     r"(?:\W+(?:sorry|thanks|thank you|today|i'm sorry|not (?:today|this time|really|right now|interested)|i (?:really )?(?:can't|cannot"
     r"|don't think so|do not"
     r"|don't|won't|would not|wouldn't)|i'm (?:good|okay|not)|i am not|sir|at this time|at the moment|right now|unfortunately))*\W*$"
@@ -170,19 +126,11 @@ _ONLY_NO = re.compile(
 # Neither --------------------------------------------------------------------------------------------------------------------------
 
 _RETHINKS = words(
-    *(
-        "let me think",
-        r"(?:need|have|want|like) to think(?= (?:it|this|that|about|on)\\b|\\W*$)",
-        "think (?:it|this|that) over",
-        "second thoughts?",
-        "need to reconsider",
-    ),
-    *(r"changed? my mind", "take (?:that|it|my offer) back", "hold off", "never ?mind", "no longer sure"),
-    *(
-        "(?:scrap|disregard|forget|ignore|cancel)(?: about)? (?:that|it|this|(?:my|the) (?:offer|donation|pledge))",
-        r"(?:actually|wait|hmm+|sorry)\W+no(?=\W*$)",
-    ),
-    *(r"(?:don't think (?:that )?i can|i can't)(?=\W*$)", r"i (?:can't|cannot) (?:afford|do|give) (?:it|that|this)", r"back(?:ing)? out"),
+    *("let me think", r"(?:need|have|want|like) to think(?= (?:it|this|that|about|on)\\b|\\W*$)", "think (?:it|this|that) over"),
+    *("second thoughts?", "need to reconsider", r"changed? my mind", "take (?:that|it|my offer) back", "hold off", "never ?mind"),
+    *("no longer sure", "(?:scrap|disregard|forget|ignore|cancel)(?: about)? (?:that|it|this|(?:my|the) (?:offer|donation|pledge))"),
+    *(r"(?:actually|wait|hmm+|sorry)\W+no(?=\W*$)", r"(?:don't think (?:that )?i can|i can't)(?=\W*$)"),
+    *(r"i (?:can't|cannot) (?:afford|do|give) (?:it|that|this)", r"back(?:ing)? out"),
     r"not (?:so )?sure (?:anymore|any more|now|i (?:can|want|should|will))",
 )
 _VAGUE_YES = re.compile(

@@ -45,14 +45,8 @@ _NEGATION = words(
 )
 _HARMLESS_NEGATION = words(
     *(r"(?:do not|don't|dont|wouldn't|would not) mind", "no (?:problem|worries|doubt|issue)", "not a problem", "why not", "not only"),
-    *(
-        r"(?:can't|cannot|cant) (?:wait|refuse|say no)",
-        r"(?:don't|do not|dont) see why not",
-        r"\w+n't hurt",
-        "not at all",
-        "not bad",
-    ),
-    r"(?:not|\w+n't|never|no|cannot|cant|wont|dont) (?:\w+ ){0,5}(?:more|much|higher|further|over) than",  # a limit that names the amount
+    *(r"(?:can't|cannot|cant) (?:wait|refuse|say no)", r"(?:don't|do not|dont) see why not", r"\w+n't hurt", "not at all", "not bad"),
+    r"(?:not|\w+n't|never|no|cannot|cant|wont|dont) (?:\w+ ){0,5}(?:more|much|higher|further|over) than",
     r"(?:not|\w+n't|dont|cannot|cant) (?:\w+ ){0,3}(?:much|a lot|rich)",
 )
 _LEADING_NO = re.compile(r"^\W*(?:no|nope|nah)\W+(?=i\b|i'|we\b|make|just|only|how|that)|\bno\s*(?:,|(?:wait|actually|make|sorry)\b)")
@@ -61,13 +55,17 @@ _BAD_AMOUNT = re.compile(  # behind the amount: "$2 is too much"
     r"(?:too|steep|out of|impossible|not|excessive|beyond|unrealistic|hard|difficult|more than|insane|high)\b"
     r"|(?:\w+n't|cannot|will not|does not|is not|not(?! (?:\$|[0-9.]|a|one|two)))\b)"
 )
-_OTHER_MONEY_AFTER = re.compile(
-    r"^\W*(?:left|in my (?:bank|account|pocket|wallet|name)|an hour|per hour|sign|menu|store|bill|price)\b|^\W*or nothing\b"
+_OTHER_MONEY_AFTER = re.compile(  # "$1 can feed a child", "$2 is what I get", "$5 an hour"
+    r"^\s*(?:can|could|should|may|might|helps|feeds|goes a|makes|buys|saves|does|means|is what (?:i|we|you|they) (?:get|earn|make"
+    r"|need))\b"
+    r"|^\W*(?:left|in my (?:bank|account|pocket|wallet|name)|an hour|per hour|sign|menu|store|bill|price)\b|^\W*or nothing\b"
 )
 _PREPOSITION_BEFORE = re.compile(  # "out of the $2", "instead of $2", "not $2"
     r"(?:\b(?:out of|from|off)\s(?:(?:the|my|our|this|that|your)\s(?:\w+\s)?)?"
     r"|(?<!donation )(?<!amount )(?<!total )\bof\s(?:the|my|our|this|that|your)\s(?:\w+\s)?"
-    r"|\b(?:instead of|rather than|less than|under|below|up to|not|versus|vs|every|per|each|beyond|than)\s(?:giving |donating |doing "
+    r"|\b(?:instead of|rather than|less than|under|below|(?<!hand )over|above|up to|not|versus|vs|every|per|each|beyond|than)\s(?:giving "
+    r"|donating "
+    r"|doing "
     r"|just |only |the |a |full )*)$"
 )
 _CAN_ONLY = re.compile(r"\b(?:can|could|will|would|'ll|'d) only\b")  # "don't mind that I can only give"
@@ -83,11 +81,9 @@ _VERB = re.compile(
 )
 _HABIT = words(
     *("usually", "normally", "typically", "generally", "always", "often", "sometimes", "regularly", "tend to", "used to", "in the past"),
-    *(
-        r"(?:every|each) (?:year|month|week|time|day|christmas|paycheck)",
-        "last (?:year|month|week|time|christmas|summer|spring|fall|winter)",
-    ),
-    *(r"(?:years?|months?|weeks?) ago", "yesterday", "once gave", "asked (?:me|us)"),
+    r"(?:every|each) (?:year|month|week|time|day|christmas|paycheck)",
+    *("last (?:year|month|week|time|christmas|summer|spring|fall|winter)", r"(?:years?|months?|weeks?) ago", "yesterday", "once gave"),
+    *("asked (?:me|us)", r"(?:i've|have|had) (?:\w+ )?(?:promised|pledged|offered)"),
 )
 _RECURRING = re.compile(r"^\W*(?:(?:a|per|each|every) (?:day|week|month|year)|monthly|weekly|daily|yearly|annually)\b")
 _INTENTION = re.compile(
@@ -95,52 +91,33 @@ _INTENTION = re.compile(
     r"|'(?:ll|d|m)\b"
 )
 _WISH = words(
-    "wish(?! to)",
-    r"(?:would|could|should|might)(?:'ve| have| of)",
-    r"i'd have",
-    r"had (?:planned|wanted|hoped|intended)",
-    "imagine",
-    r"hypothetical\w*",
-    "in theory",
-    r"theoretically",
-    "ideally",
+    *("wish(?! to)", r"(?:would|could|should|might)(?:'ve| have| of)", r"i'd have", r"had (?:planned|wanted|hoped|intended)", "imagine"),
+    *(r"hypothetical\w*", "in theory", r"theoretically", "ideally"),
 )
 _TENTATIVE = words(
-    r"(?:might|may)(?! be able| be willing| i\b| as well)",
-    r"consider(?:ing)?",
-    r"think(?:ing)? about (?:it|whether|maybe)",
-    r"unsure",
-    r"(?:not|n't) (?:so |really |quite )?sure",
-    *("don't know", "dont know", r"wonder\w*", "whether", "depends?", "tempted", "debating", "how much", "do you think"),
+    *(r"(?:might|may)(?! be able| be willing| i\b| as well)", r"consider(?:ing)?", r"think(?:ing)? about (?:it|whether|maybe)"),
+    *(r"unsure", r"(?:not|n't) (?:so |really |quite )?sure", "don't know", "dont know", r"wonder\w*", "whether", "depends?", "tempted"),
+    *("debating", "how much", "do you think", r"hesita\w+", r"reluctan\w+", "crazy", "foolish", "hate"),
+    r"(?:hard|difficult|tough)(?: for (?:me|us))? to (?:give|part|spare|afford|do|donate|justify)",
 )
 _CONDITION = re.compile(
     r"\b(?:if|unless|when|once|until|as long as|provided)\s(?:only )?(?:i|i'd|we|my|things|it|you|they|he|she|everyone|everybody|people"
-    r"|someone|the|there|this|that|money|half)\b"
+    r"|someone|the|there|this|that|money|half)\b|\b(?:had i|were i|assuming|supposing|in (?:a perfect|an ideal) world)\b"
 )
 _HARMLESS_CONDITION = re.compile(
     r"\b(?:if|as long as) (?:it|that|this) (?:goes|reaches|helps?|is|will|would|works?|can|makes?|means|could)\b|\bif (?:that|it)'s\b"
-    r"|\bif (?:possible|so|ok|okay"
-    r"|anything)\b"
+    r"|\bif (?:possible|so|ok|okay|anything)\b|\bwhen you put it\b"
     r"|\b(?:if|as long as) you(?:'re| are)? (?:don't mind|do not mind|like|want|wish|think|okay|ok|prefer|insist|say|need|asking|agree|so"
-    r"|are)\b"
-    r"|\bif i(?:'m| may| understand| must| have to| am)\b|\bif i (?:only|just) (?:get|make|earn)\b"
+    r"|are)\b|\bif i(?:'m| may| understand| must| have to| am)\b|\bif i (?:only|just) (?:get|make|earn)\b"
     r"|\b(?:ok|okay|alright|all right|fine|enough|mind) (?:with you )?if i\b"
-    r"|\b(?:when|once) (?:i|we|this|the|it|that) (?:\w+ ){0,2}(?:finish|done|chat|ends?"
-    r"|submit|complete|task|hit|survey)"
+    r"|\b(?:when|once) (?:i|we|this|the|it|that) (?:\w+ ){0,2}(?:finish|done|chat|ends?|submit|complete|task|hit|survey)"
 )
 _UNREAL = re.compile(r"\b(?:would|could|might|id)\b|'d\b")
 _LATER = words(
-    r"next (?:month|week|year|time|paycheck|pay ?day|\w+day)",
-    "later",
-    "in the future",
-    "some ?day",
-    "one day",
-    "eventually",
-    "another (?:time|day)",
-    r"(?:when|once|after|until) (?:i|my)\b.{0,40}?\b(?:paid|paycheck|check|job|money|more|salary)",
-    *("tomorrow", r"(?:on |next )?pay ?day", r"(?:at|for|by|around|this) (?:christmas|thanksgiving|easter|new year)"),
-    *(r"in (?:a|one|two|a few|[0-9]+) (?:days?|weeks?|months?|years?)", r"end of the (?:week|month|year)"),
-    "down the (?:road|line)",
+    *(r"next (?:month|week|year|time|paycheck|pay ?day|\w+day)", "later", "in the future", "some ?day", "one day", "eventually"),
+    *("another (?:time|day)", r"(?:when|once|after|until) (?:i|my)\b.{0,40}?\b(?:paid|paycheck|check|job|money|more|salary)", "tomorrow"),
+    *(r"(?:on |next )?pay ?day", r"(?:at|for|by|around|this) (?:christmas|thanksgiving|easter|new year)"),
+    *(r"in (?:a|one|two|a few|[0-9]+) (?:days?|weeks?|months?|years?)", r"end of the (?:week|month|year)", "down the (?:road|line)"),
 )
 _MORE_LATER = re.compile(
     r"\b(?:more|again|another|additional|increase|raise)\b.{0,40}?\b(?:later|next|future|another time|day)\b.*"
@@ -156,40 +133,25 @@ _OTHER_SUBJECT = re.compile(
     r"|were|needs?|wants?|pays?|paid"
     r"|earns?|gets?|got|makes?|made|sent|sends?|contribute[sd]?|pledge[sd]?|said|say|asked?|suggest(?:ed)?|mentioned|does|did|chipped?"
     r"|takes?|took|offered|costs?|raised?|keeps?)\b"
-    r"|\b(?:you|they|he|she)'(?:ll|d|ve|re)\b|\b(?:your|their|his|her) (?:\w+ ){0,2}(?:donation|contribution|pledge|money|payment"
+    r"|\b(?:you|people|everyone|others|him|her) (?:to )?(?:give|donate|contribute)\b|\b(?:you|they|he|she)'(?:ll|d|ve|re)\b|\b(?:your"
+    r"|their|his|her) (?:\w+ ){0,2}(?:donation|contribution|pledge|money|payment"
     r"|suggestion)\b"
 )
 _FROM_ME = words(
-    *(
-        r"(?:put|count|mark|sign) me",
-        "from me",
-        r"(?:take|deduct)\b.{0,30}",
-        r"match\w*",
-        r"from my \w+",
-        r"(?:can|may) (?:have|take|put|mark|count)",
-    ),
-    "(?:it|that) (?:would|will) be",
+    *(r"(?:put|count|mark|sign) me", "from me", r"(?:take|deduct)\b.{0,30}", r"match\w*", r"from my \w+"),
+    *(r"(?:can|may) (?:have|take|put|mark|count)", "(?:it|that) (?:would|will) be"),
 )
 _SELF = re.compile(r"\b(?:i|i'\w+|we|we'\w+|ill|id|im|ive|(?:let|put|count) me|let's|lets|let us)(?!\w)")
 _OFFERING_QUESTION = re.compile(
     r"\bhow(?:'s| about|s)\b|\bwhat about\b|^\W*(?:\w+\W+){0,3}maybe\b|\b(?:can|could|may) i (?:just |maybe |perhaps |only )?(?:give"
-    r"|donate|do|contribute|pledge|offer)\b"
-    r"|\bhow (?:does|do|would|is)\b.{0,40}\b(?:sound|work|be|feel)\b"
+    r"|donate|do|contribute|pledge|offer)\b|\bhow (?:does|do|would|is)\b.{0,40}\b(?:sound|work|be|feel)\b"
     r"|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}(?:would|will|is|are|could|can|does)\b.{0,40}\b(?:ok|okay|fine|work|enough"
     r"|good|acceptable|alright|suffice|do\W*$"
-    r"|fair|reasonable)\b"
-    r"|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}(?:would|could|will|can)\b.{0,40}\bhelp\b"
+    r"|fair|reasonable)\b|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}(?:would|could|will|can)\b.{0,40}\bhelp\b"
     r"|\b(?:would|will|could) you (?:accept|take)\b"
 )
 _ASKING = words(
-    "what",
-    "how (?:much|many|far|long)",
-    "(?:should|do|must|did) i",
-    "do you",
-    "does",
-    "why",
-    "who",
-    "where",
+    *("what", "how (?:much|many|far|long)", "(?:should|do|must|did|would) i", "do you", "does", "why", "who", "where"),
     r"(?:could|can|would|will|are|did) you",
 )
 
@@ -224,8 +186,7 @@ _APPROVED = re.compile(
     r"^\W*(?:donation |contribution |amount |today |here )?(?:(?:it is|works?|would work|will do|will work|would do|then)\b"
     r"|(?:sounds?|seems?|feels?|is|are|'s|would be|will be|should be)\s(?:\w+ ){0,3}"
     r"(?:good|fine|fair|great|reasonable|ok|okay|perfect|right|doable|adequate|comfortable|manageable|nice|decent|alright|most|best|i"
-    r"|i'm|i'll|my|suitable|appropriate|what)\b|(?:can|may|should|will) go to\b"
-    r"|(?:from me|i can|i could|i will|i would)\b)"
+    r"|i'm|i'll|my|suitable|appropriate|what)\b|(?:can|may|should|will) go to\b|(?:from me|i can|i could|i will|i would)\b)"
 )
 _NUMBER_VERB = re.compile(
     rf"\b(?:{GIVE}|promised?|choose|chose|pick|opt for|say|said|willing to|like|want|maybe|perhaps|manage|afford|go for|around|about"

@@ -37,39 +37,13 @@ _ASKS_TO_GIVE = re.compile(
     r"|bucks?)\b|\$"
 )
 _ASKS_OF_BEFORE = words(
-    *(
-        "did you",
-        "(?:have|had) you",
-        "usually",
-        "normally",
-        "typically",
-        "often",
-        "ever",
-        "last",
-        "already",
-        "annually",
-        r"(?:each|per|a) year",
-    ),
-    *("how much (?:does|do they|is|are|did|would that)",),
+    *("did you", "(?:have|had) you", "usually", "normally", "typically", "often", "ever", "last", "already", "annually"),
+    *(r"(?:each|per|a) year", "how much (?:does|do they|is|are|did|would that)"),
 )
 _ASKS_PLAINLY = words("how much", "willing to", "would you like to", r"please (?:donate|give)", r"you can (?:choose|donate|give)")
 _ASKS_FOR_MORE = words(
-    *(
-        "more",
-        "increase",
-        "raise",
-        "additional",
-        "extra",
-        "another",
-        "higher",
-        "double",
-        "bump",
-        "reconsider",
-        "bigger",
-        "larger",
-        "monthly",
-    ),
-    *("sponsor", "volunteer", "also", "else", "as well", r"regular\w*", "sure"),
+    *("more", "increase", "raise", "additional", "extra", "another", "higher", "double", "bump", "reconsider", "bigger", "larger"),
+    *("monthly", "sponsor", "volunteer", "also", "else", "as well", r"regular\w*", "sure"),
 )
 _PROPOSES = words(r"(?:would|could|can|will) you", "how about", "what about", "can we", "shall we")
 _REQUEST = words(
@@ -78,18 +52,16 @@ _REQUEST = words(
     *("asking for", "join me", "consider", "please"),
 )
 _NO_REQUEST = words(
-    *(
-        r"did you (?:know|give|donate)",
-        "have you",
-        r"how (?:many|often)",
-        r"what (?:could|would|can|does|do)",
-        r"do you (?:know|think (?!you))",
-    ),
-    *("as little as", "as low as", "up to", "minimum", "any amount", "anything", "pays?", "paid", "thank you for", "thanks for", "or more"),
-    *(r"if (?:you|everyone|we|i)", "anywhere"),
+    *(r"did you (?:know|give|donate)", "have you", r"how (?:many|often)", r"what (?:could|would|can|does|do)"),
+    *(r"do you (?:know|think (?!you))", "as little as", "as low as", "up to", "minimum", "any amount", "anything", "pays?", "paid"),
+    *("thank you for", "thanks for", "or more", r"if (?:you|everyone|we|i)", "anywhere", "how much (?:is|are|does)"),
+    r"(?:do|would) you (?:agree|believe) that (?!you)",
+    r"(?:[0-9]|cents?|dollars?|bucks?) (?:can |could |will )?(?:feeds?|buys?|provides?|saves?|is (?:little|nothing|much|a lot|cheap"
+    r"|all it takes))",
 )
 _PAYS = re.compile(  # "$" stands for the amount
-    r"\b(?:payment|bonus|reward|hit|task|survey|study)\s?(?:\s(?:is|of|only|for|this|the|task|hit|survey|pays?|just|about|worth|are|us|you|me|both"
+    r"\b(?:payment|bonus|reward|hit|task|survey|study)\s?(?:\s(?:is|of|only|for|this|the|task|hit|survey|pays?|just|about|worth|are|us"
+    r"|you|me|both"
     r"|total(?:ing)?)\b){0,4}\W{0,3}\$"
     r"|\b(?:earn\w*|mak(?:e|ing)|get(?:ting|s)?|paid|pays?)\s(?:\w+\s){0,2}\$\s(?:for|from|in|on)\s(?:(?:this|the)\b|doing)"
     r"|\$\sfor\s(?:doing\s)?(?:this|the)\s(?:hit|task|survey|study)\b|\b(?:my|our|your|the)\s(?:whole|full|entire)\s\$"
