@@ -30,8 +30,9 @@ NOTES = (
     "The acts are read by rules. On 69 human dialogues that the rules were not made on, F1 with people's labels is, by turn: agrees .74, "
     "names amount .82, refuses .56 (20 turns only), asks .87, asks about the charity .71; by dialogue: resists .68 (by turn .48, too poor "
     "for a number per turn); precision of its parts by dialogue: pleads .80, doubts .58, elsewhere .71. The first agreement is read .4 "
-    "rounds too early on average. Of the 1,017 human persuadees, 65 % of those who agree at the end gave something, 36 % of those who leave "
-    "it open, 5 % of those who refuse. How well the rules read a model's language is not known. vs-sim dynamics --check REF prints more.",
+    "rounds too early on average. Of the 1,017 human persuadees, 65 % of those who agree at the end gave something, 36 % of those who "
+    "leave it open, 5 % of those who refuse. How well the rules read a model's language is not known. vs-sim dynamics --check REF prints "
+    "more.",
 )
 
 

@@ -25,7 +25,7 @@ SPACE = 0.17
 """Inches between panels."""
 DENOMINATORS = (
     '"has ..." and "an amount is named": share of all conversations by the end of the round; others: share of the conversations that have '
-    "the round (n below)."
+    "the round (n in round)."
 )
 
 
@@ -105,9 +105,10 @@ def figure(curves: Sequence[Curve], note: str = "") -> Figure:
                 ax.set_ylabel("\n".join(textwrap.wrap(of[name, label].title, 15)), fontsize=FONT - 1, labelpad=3, linespacing=1.0)
                 ax.yaxis.set_label_coords(-0.3 / (column - 0.16), 0.5)
         first = of[names[0], label]
-        title = "\n".join(heads[i]).replace("_ ", "_")
-        result.text(x / width, 1 - (head - 0.19) / height, title, fontsize=FONT, va="bottom", weight="bold", linespacing=1.05)
-        result.text(x / width, 1 - (head - 0.06) / height, _size(first), fontsize=SMALL, va="bottom", color="#404040")
+        for line, text in enumerate(reversed(heads[i])):
+            above = (head - 0.215 - 0.125 * line) / height
+            result.text(x / width, 1 - above, text.replace("_ ", "_"), fontsize=FONT, va="baseline", weight="bold")
+        result.text(x / width, 1 - (head - 0.09) / height, _size(first), fontsize=SMALL, va="baseline", color="#404040")
         _at_risk(ax, of, label, column, LEFT if i == 0 else 0.0)
     result.text((LEFT + column * len(labels) / 2) / width, (foot - 0.33) / height, "round", fontsize=FONT, ha="center", va="bottom")
     result.legend(
