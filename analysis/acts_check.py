@@ -19,7 +19,7 @@ import numpy.typing as npt
 from analysis.acts import Act, acts
 from analysis.dynamics import agrees, read_rounds
 from analysis.uncertainty import percentile_interval
-from vs_sim.human import HumanReference
+from vs_sim.human.reference import HumanReference
 from vs_sim.records import Record
 
 Unit = Literal["sentence", "turn", "dialogue"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from vs_sim.human import person
+from vs_sim.human.reference import person
 from vs_sim.records import MAX_CENTS, ConversationSpec, Transcript
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def human_donations(
     source: str,
     readings: Mapping[str, Reading] | None = None,
 ) -> HumanSample:
-    """Donations of the humans of a reference (`vs_sim.human`), each read as that of a simulated persuadee would be.
+    """Donations of the humans of a reference (`vs_sim.human.reference`), each read as that of a simulated persuadee would be.
 
     Args:
         transcripts: dialogues between people.

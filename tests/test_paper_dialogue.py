@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.endpoint import serving
-from vs_sim.human_import import import_human
+from vs_sim.human.importer import import_human
 
 HERE = Path(__file__).parent.parent / "experiments" / "paper_dialogue"
 

@@ -73,7 +73,7 @@ _AMOUNT = re.compile(
             r"(?P<entire>\b(?:my|the)\s(?:whole|full|entire|complete|maximum|max)(?:\s(?:amount|thing|sum|donation))?\b(?=\s*(?:$"
             r"|[^\w\s]|to|for|from|then|that|if|and|as|now|today|i))"
             r"|\beverything\s(?:that\s)?(?:i|i'm|we)\s(?:\w+\s){0,2}?(?:earn\w*|make|making|made|get)\b"
-            r"|\b(?:donate|give|contribute)\s(?:it\sall|everything)\b(?!\s(?:i|that|they|to)\b))",
+            r"|\b(?:donat\w+|giv\w+|contribut\w+)\s(?:it\sall|everything)\b(?!\s(?:i|that|they|to)\b))",
             # "double it", "cut that in half"
             r"(?P<times>\b(?:cut|split|halve|double|triple)\s(?:it|that|this|(?:my|the)\s\w+)\b(?:\s(?:in|by)\shalf\b)?"
             r"|\btwice\s(?:that|as\smuch)\b|\bmake\s(?:it|that)\s(?:half|double)\b)",

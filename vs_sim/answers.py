@@ -22,6 +22,18 @@ _YES = re.compile(
     r"|you (?:may|can)(?=\W*$)|i (?:guess|suppose|think) so)\b"
     r"(?!\s(?:it|it's|they|the|there|people|children|kids|not)\b)"
 )
+_IN_AGREEMENT = re.compile(  # nothing but words of agreement: "I sure can", "I like that idea", "Okie dokie"
+    r"(?:\W*\b(?:a|absolutely|also|amount|am|an|and|be|believe|can|could|definitely|do|doable|dokie|done|easily|enough|fair|fine|for|give"
+    r"|glad|gladly"
+    r"|go|good|great|guess|happily|happy|i|i'd|i'll|i'm|idea|is|it|it's|just|let's|like|love|me|much|of|ok|okay|okie|plan|possible"
+    r"|probably|quite|right"
+    r"|so|suppose|sure|surely|that|that's|the|then|think|this|to|too|very|well|will|willing|with|works|would|yeah|yep|yes)\b){1,10}\W*"
+)
+_GLAD = words(
+    *("can", "could", "do", "doable", "done", "fair", "fine", "glad", "gladly", "good", "great", "happy", "happily", "like", "love"),
+    *("ok", "okay", "okie", "possible", "sure", "surely", "will", "willing", "works", "would", "yeah", "yep", "yes", "definitely"),
+    "absolutely",
+)
 _OKAY = re.compile(r"^\W*(?:(?:oh|well)\W+)?(?:(?P<okay>ok|okay|okey|right|fine|alright|all right)|yes|yeah|ya|yea)\b")
 _ABLE = r"(?:'d|'ll| will| would| (?:think i )?(?:can|could)(?: probably| definitely)?| probably can| guess i can| suppose i can)"
 _GOOD = (
@@ -94,7 +106,8 @@ _REFUSES = words(
     rf"{_MY_MONEY}(?:money|payment|earnings|pay|reward|bonus|full|\$?2|cash|it(?=\W*$))",
     *(rf"{GIVING} (?:nothing|none|zero)", rf"not (?:really |at all |currently )?interested in (?:{GIVING}|a donation|any donation)"),
     *(r"(?:decided?|choose|chose) against", rf"hold(?:ing)? off (?:on )?(?:{GIVING}|for now|today)"),
-    *("nothing (?:from me|this time|today|for now)", "no donations? (?:from me|today|this time)"),
+    *("nothing (?:from me|this time|today|for now)", "no donations? (?:from me|today|this time|for now|right now)"),
+    rf"no (?:plans?|intention|desire|interest) (?:to|of|in) {GIVING}",
     r"not (?:even )?(?:a|one|1) (?:single )?(?:cent|penny|dime|nickel)(?! more)",
     rf"(?:not|\w+n't|cannot|never)(?: going to)? (?:get|getting|see|{GIVING})(?: \w+)? (?:even )?(?:a|one|1|any) (?:single )?(?:cent"
     rf"|penny|dime|nickel"
@@ -108,7 +121,7 @@ _REFUSES_AT_END = re.compile(
     r"|i refuse)\W*$|^\W*(?:no|sorry|i'm|i am)\W+(?:i'm |i am )?not interested\b"
 )
 _WITHDRAWS = words(
-    *("changed? my mind", "second thoughts?", "never ?mind", "take (?:that|it|my offer) back", "scrap", "disregard", "forget"),
+    *("changed? my mind", "second thoughts?", "never ?mind", "take (?:that|it|my offer) back", "scra(?:p|tch)", "disregard", "forget"),
     *(r"keep\w*", r"cancel\w*", r"withdraw\w*", "retract", "nothing", "none", "any", "penny", "cent"),
 )
 _ONLY_NO = re.compile(
@@ -128,7 +141,8 @@ _ONLY_NO = re.compile(
 _RETHINKS = words(
     *("let me think", r"(?:need|have|want|like) to think(?= (?:it|this|that|about|on)\\b|\\W*$)", "think (?:it|this|that) over"),
     *("second thoughts?", "need to reconsider", r"changed? my mind", "take (?:that|it|my offer) back", "hold off", "never ?mind"),
-    *("no longer sure", "(?:scrap|disregard|forget|ignore|cancel)(?: about)? (?:that|it|this|(?:my|the) (?:offer|donation|pledge))"),
+    "no longer sure",
+    "(?:scrap|scratch|disregard|forget|ignore|cancel)(?: about)? (?:that|it|this|(?:my|the) (?:offer|donation|pledge))",
     *(r"(?:actually|wait|hmm+|sorry)\W+no(?=\W*$)", r"(?:don't think (?:that )?i can|i can't)(?=\W*$)"),
     *(r"i (?:can't|cannot) (?:afford|do|give) (?:it|that|this)", r"back(?:ing)? out"),
     r"not (?:so )?sure (?:anymore|any more|now|i (?:can|want|should|will))",
@@ -161,8 +175,10 @@ def accepts(text: str, *, plain_yes: bool, too_much: bool) -> bool:
         return False
     if any(_ACCEPTS.search(sentence) or _ACCEPTS_AT_END.search(sentence) for sentence in told):
         return not (too_much and _YES.match(first))
-    if (question and "why not" not in first) or not plain_yes or too_much or not _YES.match(first):
+    if (question and "why not" not in first) or not plain_yes or too_much:
         return False
+    if not _YES.match(first):
+        return bool(_IN_AGREEMENT.fullmatch(first) and _GLAD.search(first))
     okay = _OKAY.match(first)
     # "Okay" and a long sentence, or "okay" and a question, only says that one has listened.
     return okay is None or (len(first[okay.end() :].split()) <= 8 and not (okay["okay"] and len(said) > 1 and said[1][1]))

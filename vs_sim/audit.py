@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from vs_sim.errors import InputError
-from vs_sim.human_corpus import cents_of, filled, number_of, role_of, text_of
+from vs_sim.human.corpus import cents_of, filled, number_of, role_of, text_of
 from vs_sim.outcome import stated_donation
 from vs_sim.records import Role, StatedDonation, printable
 
@@ -152,7 +152,7 @@ def _row(one: _Labelled) -> Row:
 
 
 def _of_reference(path: Path) -> Iterator[_Labelled | None]:
-    from vs_sim.human import load_human
+    from vs_sim.human.reference import load_human
 
     reference = load_human(path)
     for transcript, known in zip(reference.transcripts, reference.annotations, strict=True):
@@ -196,7 +196,7 @@ def _turns(dialogue: str) -> list[tuple[Role, str]]:
 
 def _info(path: Path) -> tuple[Path, Path] | None:
     """The table of annotated dialogues and that of their sentences; None if the path is neither the one nor a folder with it."""
-    from vs_sim.human_files import ANNOTATED as names
+    from vs_sim.human.files import ANNOTATED as names
 
     for info, dialog in names:
         if path.name == info or (path / info).is_file():

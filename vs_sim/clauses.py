@@ -49,7 +49,9 @@ _HARMLESS_NEGATION = words(
     r"(?:not|\w+n't|never|no|cannot|cant|wont|dont) (?:\w+ ){0,5}(?:more|much|higher|further|over) than",
     r"(?:not|\w+n't|dont|cannot|cant) (?:\w+ ){0,3}(?:much|a lot|rich)",
 )
-_LEADING_NO = re.compile(r"^\W*(?:no|nope|nah)\W+(?=i\b|i'|we\b|make|just|only|how|that)|\bno\s*(?:,|(?:wait|actually|make|sorry)\b)")
+_LEADING_NO = re.compile(
+    r"^\W*(?:no|nope|nah)\W+(?=i\b|i'|we\b|make|just|only|how|that)|\bno(?: thanks| thank you)?\s*(?:,|(?:wait|actually|make|sorry)\b)"
+)
 _BAD_AMOUNT = re.compile(  # behind the amount: "$2 is too much"
     r"^\W*(?:donation |amount |contribution )?(?:(?:is|are|'s|sounds|seems|feels|would be|was|might be) (?:\w+ ){0,3}"
     r"(?:too|steep|out of|impossible|not|excessive|beyond|unrealistic|hard|difficult|more than|insane|high)\b"
@@ -105,7 +107,8 @@ _CONDITION = re.compile(
     r"|someone|the|there|this|that|money|half)\b|\b(?:had i|were i|assuming|supposing|in (?:a perfect|an ideal) world)\b"
 )
 _HARMLESS_CONDITION = re.compile(
-    r"\b(?:if|as long as) (?:it|that|this) (?:goes|reaches|helps?|is|will|would|works?|can|makes?|means|could)\b|\bif (?:that|it)'s\b"
+    r"(?<!only )\b(?:if|as long as) (?:it|that|this) (?:goes|reaches|helps?|is|will|would|works?|can|makes?|means|could)\b|\bif (?:that"
+    r"|it)'s\b"
     r"|\bif (?:possible|so|ok|okay|anything)\b|\bwhen you put it\b"
     r"|\b(?:if|as long as) you(?:'re| are)? (?:don't mind|do not mind|like|want|wish|think|okay|ok|prefer|insist|say|need|asking|agree|so"
     r"|are)\b|\bif i(?:'m| may| understand| must| have to| am)\b|\bif i (?:only|just) (?:get|make|earn)\b"
@@ -148,7 +151,7 @@ _OFFERING_QUESTION = re.compile(
     r"|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}(?:would|will|is|are|could|can|does)\b.{0,40}\b(?:ok|okay|fine|work|enough"
     r"|good|acceptable|alright|suffice|do\W*$"
     r"|fair|reasonable)\b|^\W*(?:(?!what|how|why|which|where|who|when)\w+\W+){0,2}(?:would|could|will|can)\b.{0,40}\bhelp\b"
-    r"|\b(?:would|will|could) you (?:accept|take)\b"
+    r"|\b(?:would|will|could) you (?:accept|take|be (?:happy|ok|okay|fine|satisfied|content) with)\b"
 )
 _ASKING = words(
     *("what", "how (?:much|many|far|long)", "(?:should|do|must|did|would) i", "do you", "does", "why", "who", "where"),
@@ -186,7 +189,7 @@ _APPROVED = re.compile(
     r"^\W*(?:donation |contribution |amount |today |here )?(?:(?:it is|works?|would work|will do|will work|would do|then)\b"
     r"|(?:sounds?|seems?|feels?|is|are|'s|would be|will be|should be)\s(?:\w+ ){0,3}"
     r"(?:good|fine|fair|great|reasonable|ok|okay|perfect|right|doable|adequate|comfortable|manageable|nice|decent|alright|most|best|i"
-    r"|i'm|i'll|my|suitable|appropriate|what)\b|(?:can|may|should|will) go to\b|(?:from me|i can|i could|i will|i would)\b)"
+    r"|i'm|i'll|my|suitable|appropriate|what|plenty|enough)\b|(?:can|may|should|will) go to\b|(?:from me|i can|i could|i will|i would)\b)"
 )
 _NUMBER_VERB = re.compile(
     rf"\b(?:{GIVE}|promised?|choose|chose|pick|opt for|say|said|willing to|like|want|maybe|perhaps|manage|afford|go for|around|about"
@@ -205,7 +208,7 @@ _FILLER = re.compile(
     r"|charity|save|children|kids|hmm+|um+|uh|so|and"
     r"|no|lol|sorry|thanks|thank|you|total|exactly|it|is|i|think|a|donation|my|from|me|deal|correct|right|definitely|absolutely|let's"
     r"|say|of|each|will|at|least|most|probably|donate|give"
-    r"|wait|make|actually|in|cash|usd|payment|guess|suppose|agreed|great|good)\b|\W+"
+    r"|wait|make|actually|in|cash|usd|payment|guess|suppose|agreed|great|good|final|answer)\b|\W+"
 )
 
 

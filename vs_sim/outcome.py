@@ -52,10 +52,10 @@ _REQUEST = words(
     *("asking for", "join me", "consider", "please"),
 )
 _NO_REQUEST = words(
-    *(r"did you (?:know|give|donate)", "have you", r"how (?:many|often)", r"what (?:could|would|can|does|do)"),
-    *(r"do you (?:know|think (?!you))", "as little as", "as low as", "up to", "minimum", "any amount", "anything", "pays?", "paid"),
-    *("thank you for", "thanks for", "or more", r"if (?:you|everyone|we|i)", "anywhere", "how much (?:is|are|does)"),
-    r"(?:do|would) you (?:agree|believe) that (?!you)",
+    *(r"did you (?:know|give|donate)", "have you", r"how (?:many|often)"),
+    *(r"what (?:could|would|can|does|do)(?! you (?:think|say) (?:about|of|to))", r"do you (?:know|think (?!you|of|about))", "as little as"),
+    *("as low as", "up to", "minimum", "any amount", "anything", "pays?", "paid", "thank you for", "thanks for", "or more"),
+    *(r"if (?:you|everyone|we|i)", "anywhere", "how much (?:is|are|does)", r"(?:do|would) you (?:agree|believe) that (?!you)"),
     r"(?:[0-9]|cents?|dollars?|bucks?) (?:can |could |will )?(?:feeds?|buys?|provides?|saves?|is (?:little|nothing|much|a lot|cheap"
     r"|all it takes))",
 )

@@ -25,7 +25,7 @@ from analysis.language import Speech, language, speeches
 from analysis.measure import Measured
 from analysis.samples import HumanSample, donations, human_donations
 from vs_sim.errors import VsSimError
-from vs_sim.human import HumanReference, load_human
+from vs_sim.human.reference import HumanReference, load_human
 from vs_sim.store import RunFolder
 from vs_sim.study import RunOptions, Study, load_study
 
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def matched_people(p4g: Path | None) -> HumanReference:
     """The 200 test dialogues of the paper as a reference of their own, made if it is not there yet."""
-    from vs_sim.human_import import import_human, sample_human
+    from vs_sim.human.importer import import_human, sample_human
 
     folder = HERE / "people"
     if p4g is None:

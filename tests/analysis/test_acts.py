@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from analysis.acts import Act, acts, asks_for_gift
 from analysis.acts_check import LABELS, AnnotatedTurn, FirstAgreement, annotated_turns, check_acts, check_first_agreement, render, tuned_on
 from tests.human_data import Talk, write_csv
-from vs_sim.human_import import import_human
+from vs_sim.human.importer import import_human
 
 ASK = "It helps many children. Would you like to donate some of your payment to Save the Children?"
 TOLD = "They work in more than a hundred countries."

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.samples import human_donations
 from tests.human_data import TALKS, Talk, write_csv
-from vs_sim.human_import import import_human
+from vs_sim.human.importer import import_human
 from vs_sim.records import Transcript
 
 ASKED = "Would you give some of your $2 to the children?"

@@ -14,7 +14,7 @@ from tests.human_data import LABELS, Talk, label_rows, stated_rows, write_csv, w
 from vs_sim.audit import ANNOTATED, DECIDED, LABELLED, Count, audit
 from vs_sim.cli import main
 from vs_sim.errors import InputError
-from vs_sim.human_import import import_human
+from vs_sim.human.importer import import_human
 from vs_sim.label_sheet import write_sheet
 from vs_sim.records import ConversationSpec, Decision, Failure, StopReason, Transcript, Turn
 from vs_sim.store import RunFolder, Writer

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import DIRECT, VS, StudyFolder
 from tests.human_data import TALKS, Talk, write_csv
 from vs_sim.cli import main
-from vs_sim.human_import import import_human
+from vs_sim.human.importer import import_human
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import pytest
 from tests.human_data import TALKS, Talk, write_convokit, write_csv, write_official
 from vs_sim.cli import main
 from vs_sim.errors import HumanDataError
-from vs_sim.human import HumanReference, load_human, person
-from vs_sim.human_filters import FILTERS
-from vs_sim.human_import import import_human, sample_human
+from vs_sim.human.filters import FILTERS
+from vs_sim.human.importer import import_human, sample_human
+from vs_sim.human.reference import HumanReference, load_human, person
 from vs_sim.personas import load_personas
 from vs_sim.store import RunFolder
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.human_data import write_convokit, write_official
-from vs_sim import human_download
 from vs_sim.cli import main
 from vs_sim.errors import DownloadError, HumanDataError
-from vs_sim.human import load_human
-from vs_sim.human_download import fetch_human, unpack
+from vs_sim.human import download
+from vs_sim.human.download import fetch_human, unpack
+from vs_sim.human.reference import load_human
 
 
 class Server(ThreadingHTTPServer):
@@ -92,7 +92,7 @@ def test_the_original_files_become_the_same_reference(server: Server, tmp_path: 
     root = write_official(tmp_path / "repository")
     server.files = {f"/{p.relative_to(root).as_posix()}": p.read_bytes() for p in root.rglob("*") if p.is_file()}
     made = fetch_human("official", tmp_path / "human", server.url + "/")
-    assert [path for path, _ in server.asked] == [f"/{name}" for name in human_download.OFFICIAL]
+    assert [path for path, _ in server.asked] == [f"/{name}" for name in download.OFFICIAL]
     server.files["/corpus.zip"] = zipped(write_convokit(tmp_path / "corpus"), prefix="")
     assert fetch_human("convokit", tmp_path / "again", f"{server.url}/corpus.zip").facts.version == made.facts.version
 
@@ -106,7 +106,7 @@ def test_a_download_that_is_cut_off_goes_on(server: Server, tmp_path: Path, rang
 
 
 def test_what_came_stays_for_the_next_command(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(human_download.time, "sleep", lambda s: None)
+    monkeypatch.setattr(download.time, "sleep", lambda s: None)
     body = server.files["/corpus.zip"] = zipped(write_convokit(tmp_path / "corpus"))
     part = tmp_path / "cache" / "human" / f"http-127.0.0.1-{server.server_address[1]}-corpus.zip" / "persuasionforgood-corpus.zip.part"
     part.parent.mkdir(parents=True)
@@ -118,7 +118,7 @@ def test_what_came_stays_for_the_next_command(server: Server, tmp_path: Path, mo
 def test_an_address_that_gives_nothing_is_said_with_what_to_do(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(human_download.time, "sleep", lambda s: None)
+    monkeypatch.setattr(download.time, "sleep", lambda s: None)
     assert main(["human", "fetch", "--url", f"{server.url}/none.zip", "--out", str(tmp_path / "human")]) == 4
     said = capsys.readouterr().err
     assert "/none.zip could not be fetched: it answered 404 Not Found; tried 3 times" in said
@@ -154,7 +154,7 @@ def test_an_archive_that_points_outside_is_refused(tmp_path: Path, name: str) ->
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(human_download, "MAX_BYTES", 1000)
+    monkeypatch.setattr(download, "MAX_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("utterances.jsonl", b"0" * 5000)
     with pytest.raises(HumanDataError, match="unpacks to more than 1000 bytes"):

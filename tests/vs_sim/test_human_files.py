@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from tests.human_data import TALKS, Talk, write_convokit, write_csv, write_official, write_rows
 from vs_sim.errors import HumanDataError
-from vs_sim.human_corpus import RawDialogue
-from vs_sim.human_files import read_corpus
+from vs_sim.human.corpus import RawDialogue
+from vs_sim.human.files import read_corpus
 
 Spoil = Callable[[Path], None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vs_sim.human_filters import FILTERS, Facts, kept, pay_cents
+from vs_sim.human.filters import FILTERS, Facts, kept, pay_cents
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def _dynamics(arguments: argparse.Namespace) -> int:
 def _check(reference: Path, as_json: bool) -> None:
     from analysis.acts_check import annotated_turns, check_acts, check_first_agreement, render
     from vs_sim.errors import InputError
-    from vs_sim.human import load_human
+    from vs_sim.human.reference import load_human
 
     people = load_human(reference)
     turns = annotated_turns(people)

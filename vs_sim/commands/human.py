@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vs_sim.commands import Verbs, group, seed, verb
 
 if TYPE_CHECKING:
-    from vs_sim.human import HumanReference
+    from vs_sim.human.reference import HumanReference
 
 
 def add(verbs: Verbs) -> None:
@@ -41,22 +41,22 @@ def _out(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from vs_sim.human_import import import_human
+    from vs_sim.human.importer import import_human
 
     _show([import_human(arguments.path, arguments.out)], arguments.json)
     return 0
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-    from vs_sim.human_download import fetch_human
+    from vs_sim.human.download import fetch_human
 
     _show([fetch_human(arguments.home, arguments.out, arguments.url)], arguments.json)
     return 0
 
 
 def _sample(arguments: argparse.Namespace) -> int:
-    from vs_sim.human import load_human
-    from vs_sim.human_import import sample_human
+    from vs_sim.human.importer import sample_human
+    from vs_sim.human.reference import load_human
 
     reference = load_human(arguments.reference)
     chosen = {"n": arguments.n, "seed": arguments.seed, "filter": arguments.filter, "rest": arguments.rest}

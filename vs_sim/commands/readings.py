@@ -110,7 +110,7 @@ def _agreement(arguments: argparse.Namespace) -> int:
     random_seed = _seed(folder)
     people = {t.spec.id: t.spec.persuadee for t in folder.transcripts() if t.complete}
     if _is_reference(folder):
-        from vs_sim.human import person
+        from vs_sim.human.reference import person
 
         people = {id_: person(persona) for id_, persona in people.items()}  # who took part twice is one person
     readers = _readers(folder, arguments.labels)
@@ -146,7 +146,7 @@ def _readers(folder: RunFolder, sheets: Sequence[Path]) -> dict[str, dict[str, S
 
 def _annotators(folder: RunFolder) -> dict[str, StatedDonation]:
     """The intended donations (B5) of a reference: an amount, $0 as a refusal, none as undetermined; what nobody annotated is missing."""
-    from vs_sim.human import load_human
+    from vs_sim.human.reference import load_human
     from vs_sim.records import StatedDonation
 
     found = {}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vs_sim.errors import HumanDataError
-from vs_sim.human_corpus import (
+from vs_sim.human.corpus import (
     ROLES,
     AnnotatedSentence,
     Corpus,

@@ -17,7 +17,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from vs_sim.errors import HumanDataError
-from vs_sim.human import (
+from vs_sim.human.corpus import RawDialogue
+from vs_sim.human.files import read_corpus
+from vs_sim.human.filters import FILTERS, Facts, kept, pay_cents
+from vs_sim.human.reference import (
     CONDITION,
     MODEL,
     Annotation,
@@ -33,9 +36,6 @@ from vs_sim.human import (
     person,
     version_of,
 )
-from vs_sim.human_corpus import RawDialogue
-from vs_sim.human_files import read_corpus
-from vs_sim.human_filters import FILTERS, Facts, kept, pay_cents
 from vs_sim.personas import Persona
 from vs_sim.records import MAX_CENTS, ConversationSpec, Decision, StopReason, Transcript, Turn
 from vs_sim.store import FORMAT
@@ -45,7 +45,7 @@ NOTHING_MEASURED = "You are a worker on a crowdsourcing platform who takes part 
 
 
 def import_human(path: str | Path, out: str | Path = "human") -> HumanReference:
-    """A reference made from PersuasionForGood as researchers have it; see `vs_sim.human_files.read_corpus`.
+    """A reference made from PersuasionForGood as researchers have it; see `vs_sim.human.files.read_corpus`.
 
     Args:
         path: folder of the data.

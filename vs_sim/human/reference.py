@@ -23,7 +23,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from vs_sim.errors import HumanDataError
-from vs_sim.human_filters import FILTERS, Facts, kept
+from vs_sim.human.filters import FILTERS, Facts, kept
 from vs_sim.personas import Persona, load_personas
 from vs_sim.records import Record, Role, Transcript
 from vs_sim.store import FORMAT, RunFolder
@@ -62,7 +62,7 @@ class Annotation(Record):
         dialogue: id of the dialogue in the original data (B2).
         row: number of its first row in full_dialog.csv, from 0, which is ConvoKit's id of the conversation; None if unknown.
         persuader_person, persuadee_person: ids of the people (B3); the same person has the same id in every dialogue.
-        pay_cents: 30 if a speaker says that the task pays $0.30; None if none does (see `vs_sim.human_filters.pay_cents`).
+        pay_cents: 30 if a speaker says that the task pays $0.30; None if none does (see `vs_sim.human.filters.pay_cents`).
         annotated: whether people annotated it; otherwise nothing is known of `stated_cents` and `sentences`.
         stated_cents: what the persuadee says to give, as annotated (B5), whole cents; None if nothing, or no whole number of cents.
         sentences: its annotated sentences, in order.
@@ -168,7 +168,7 @@ class HumanReference(Record):
     persuadees: tuple[Persona, ...]
 
     def kept(self, filter: str) -> tuple[int, ...]:
-        """Indices of the dialogues that a named filter of `vs_sim.human_filters` keeps.
+        """Indices of the dialogues that a named filter of `vs_sim.human.filters` keeps.
 
         Raises:
             HumanDataError: if there is no such filter, or it cannot be told in these data.

@@ -1,6 +1,6 @@
 """Human dialogues as the files give them, and the values in them: what the readers of both layouts of PersuasionForGood share.
 
-Every mistake in a file is a `HumanDataError` that names file and line (or key). What the dialogues become is decided in `vs_sim.human`.
+Every mistake in a file is a `HumanDataError` that names file and line (or key). What becomes of them is decided in `vs_sim.human.importer`.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from vs_sim.errors import HumanDataError
-from vs_sim.human_convokit import read_convokit
-from vs_sim.human_corpus import (
+from vs_sim.human.convokit import read_convokit
+from vs_sim.human.corpus import (
     MAX_BYTES,
     ROLES,
     AnnotatedSentence,

@@ -22,9 +22,9 @@ import filelock
 
 from vs_sim.errors import DownloadError, HumanDataError
 from vs_sim.fetch import cache_folder
-from vs_sim.human import HumanReference
-from vs_sim.human_corpus import MAX_BYTES
-from vs_sim.human_import import import_human
+from vs_sim.human.corpus import MAX_BYTES
+from vs_sim.human.importer import import_human
+from vs_sim.human.reference import HumanReference
 from vs_sim.sources import BLOCK, length
 
 Home = Literal["convokit", "official"]
@@ -48,7 +48,7 @@ def fetch_human(home: Home = "convokit", out: str | Path = "human", url: str | N
 
     Args:
         home: where from.
-        out: the reference to make; see `vs_sim.human_import.import_human`.
+        out: the reference to make; see `vs_sim.human.importer.import_human`.
         url: address in place of that of `HOMES`, ``http`` or ``https``.
 
     Raises:
