@@ -18,7 +18,7 @@ Answer = Literal["refused", "declined part", "rethinks", "vague yes"]
 _YES = re.compile(
     r"^\W*(?:(?:oh|well|hmm+|ah|um+|and|so|then|lol|haha)\W+){0,2}"
     r"(?:yes|yeah|yea|yep|yup|ya|sure|surely|ok|okay|okey|alright|all right|fine|deal|absolutely|definitely|of course|certainly|agreed"
-    r"|gladly|correct|right|no problem|why not|indeed|you got it|sounds good|done|with pleasure|by all means"
+    r"|gladly|correct|right|no problem|why not|indeed|you got it|sounds good|done|sold|with pleasure|by all means"
     r"|you (?:may|can)(?=\W*$)|i (?:guess|suppose|think) so)\b"
     r"(?!\s(?:it|it's|they|the|there|people|children|kids|not)\b)"
 )

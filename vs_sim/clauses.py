@@ -58,7 +58,7 @@ _BAD_AMOUNT = re.compile(  # behind the amount: "$2 is too much"
     r"|(?:\w+n't|cannot|will not|does not|is not|not(?! (?:\$|[0-9.]|a|one|two)))\b)"
 )
 _OTHER_MONEY_AFTER = re.compile(  # "$1 can feed a child", "$2 is what I get", "$5 an hour"
-    r"^\s*(?:can|could|should|may|might|helps|feeds|goes a|makes|buys|saves|does|means|is what (?:i|we|you|they) (?:get|earn|make"
+    r"^\s*(?:can(?! go)|could|should|may|might|helps|feeds|goes a|makes|buys|saves|does|means|is what (?:i|we|you|they) (?:get|earn|make"
     r"|need))\b"
     r"|^\W*(?:left|in my (?:bank|account|pocket|wallet|name)|an hour|per hour|sign|menu|store|bill|price)\b|^\W*or nothing\b"
 )

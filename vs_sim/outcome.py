@@ -119,6 +119,7 @@ def stated_donation(utterances: Sequence[tuple[Role, str]], payment: int = MAX_C
         said about it; with a turn, that those words leave it open.
 
     Source: intended donation (B5) of Wang et al. (2019), which people annotated; here rules decide, or leave it open.
+    ``vs-sim outcome audit`` says how far the two agree.
     """
     standing = StatedDonation(status="undetermined")
     heard = _Heard(turn=-1)
