@@ -47,8 +47,9 @@ def _grid(run: Path, cleaning: Any, outcome: Any, human: Path | None) -> Grid:
     folder = RunFolder(run)
     study = folder.manifest()["study"]
     which = outcome or study["outcome"]
-    arms = donations(folder.transcripts(), which, folder.planned(), _second(folder, study))
-    people = _people(human, which, cleaning, study)
+    transcripts = folder.transcripts()
+    arms = donations(transcripts, which, folder.planned(), _second(folder, study))
+    people = _people(human, which, cleaning, study, {transcript.spec.id for transcript in transcripts})
     return compare_all(arms, people, seed=study["seed"], margins=study.get("margins"))
 
 
@@ -61,18 +62,27 @@ def _second(folder: RunFolder, study: dict[str, Any]) -> dict[str, Reading]:
     return readings(folder).get(study["second_reader"], {})
 
 
-def _people(reference: Path | None, which: Any, cleaning: Any, study: dict[str, Any]) -> HumanSample:
-    """The humans of a reference folder, read as the study's persuadees are; the shipped actual donations without one."""
+def _people(reference: Path | None, which: Any, cleaning: Any, study: dict[str, Any], own: set[str]) -> HumanSample:
+    """The humans of a reference folder, read as the study's persuadees are; the shipped actual donations without one.
+
+    Humans who are themselves the run that is compared (`own`) are left out of the reference, unless nobody else is in it.
+    """
     if reference is None:
         from analysis.samples import human_cents
 
         return human_cents(cleaning)
     from analysis.samples import human_donations
     from vs_sim.errors import InputError
+    from vs_sim.human.reference import load_human
     from vs_sim.store import RunFolder
 
-    folder = RunFolder(reference)
-    people = human_donations(folder.transcripts(), which, cleaning, source=str(reference), readings=_second(folder, study))
+    found = load_human(reference)
+    transcripts = found.transcripts
+    others = [transcript for transcript in transcripts if transcript.spec.id not in own] or transcripts
+    source = f"{found.facts.source}, {reference}, version {found.facts.version[:12]}"
+    if len(others) < len(transcripts):
+        source += f" without the {len(transcripts) - len(others)} dialogues that are compared with it"
+    people = human_donations(others, which, cleaning, source=source, readings=_second(RunFolder(reference), study))
     if people.n == 0:
         left_out = f"{people.n_missing} cannot be told, {people.n_dropped} are above $2"
         raise InputError(
