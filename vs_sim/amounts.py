@@ -81,12 +81,12 @@ _AMOUNT = re.compile(
             rf"(?P<sign>(?:\bus\s?|\busd\s?)?\$\s{{0,4}}(?P<sign_n>{_DIGITS})(?P<sign_scale>{_SCALE})(?:{_GAP}(?:(?P<sign_cents>{_CENT})"
             rf"|{_DOLLAR}))?(?:\s(?:and\s)?(?P<sign_rest>{_COUNT})\s?{_CENT})?|\busd\s?(?P<usd_n>{_DIGITS}))",
             # "a dollar", "two bucks", "1.50 usd", "a buck fifty", "a dollar and a half", "one dollar and 25 cents"
-            rf"(?P<word>(?:(?P<word_n>{_COUNT}|\b(?:an?|another|my|the|that))(?P<word_half>\sand\sa\shalf)?(?P<word_scale>{_SCALE})"
+            rf"(?P<word>(?:(?P<word_n>{_COUNT}|\b(?:an?|another|my|your|the|that))(?P<word_half>\sand\sa\shalf)?(?P<word_scale>{_SCALE})"
             rf"(?:\s?\([^)]{{1,15}}\))?{_GAP}{_EXTRA.format('more1')}{_DOLLAR})"
             rf"(?:\sand\sa\s(?P<word_part>half|quarter)\b|\s(?:and\s)?(?P<word_rest>{_COUNT})\s?(?:{_CENT}|(?=[^\w\s]|$|\s(?:then|to"
             rf"|for|is|it|from|and|sounds|works|today|now|if)\b)))?)",
             rf"(?P<cents>(?P<cents_n>{_COUNT}|\b(?:an?|another|one))(?:\s?\([^)]{{1,15}}\))?{_GAP}{_EXTRA.format('more2')}{_CENT})",
-            rf"(?P<coins>(?P<coins_n>(?<![0-9.,/:\w])[0-9]{{1,3}}(?![0-9.,])|{_WORD}|\b(?:an?|another|my)\b)(?P<coins_scale>{_SCALE})"
+            rf"(?P<coins>(?P<coins_n>(?<![0-9.,/:\w])[0-9]{{1,3}}(?![0-9.,])|{_WORD}|\b(?:an?|another|my|your)\b)(?P<coins_scale>{_SCALE})"
             rf"\s{_EXTRA.format('more3')}(?P<coin>{'|'.join(_COINS)})s?\b"
             r"(?!\s(?:of|past|mile|pound|century|hour|year|saved|earned|pincher|for\s(?:my|your)|a\sdozen)))",
             rf"(?P<bare_share>(?P<bare_percent>{_COUNT})\s?(?:%|percent\b|per cent\b)|\b(?:50\s?[/-]\s?50|fifty[\s-]fifty)\b"
@@ -285,7 +285,7 @@ def _value(number: str, scale: str | None = None) -> Decimal:
     if number[0].isdigit() or number[0] == ".":
         decimal_comma = re.fullmatch(r"[0-9]+,[0-9]{2}", number)
         value = Decimal(number.replace(",", "." if decimal_comma else ""))
-    elif number in ("another", "my", "the", "that"):
+    elif number in ("another", "my", "your", "the", "that"):
         value = Decimal(1)
     else:
         value = sum((_WORDS[word] for word in re.split(r"[- ]", number)), Decimal(0))

@@ -64,7 +64,8 @@ _PAYS = re.compile(  # "$" stands for the amount
     r"|you|me|both"
     r"|total(?:ing)?)\b){0,4}\W{0,3}\$"
     r"|\b(?:earn\w*|mak(?:e|ing)|get(?:ting|s)?|paid|pays?)\s(?:\w+\s){0,2}\$\s(?:for|from|in|on)\s(?:(?:this|the)\b|doing)"
-    r"|\$\sfor\s(?:doing\s)?(?:this|the)\s(?:hit|task|survey|study)\b|\b(?:my|our|your|the)\s(?:whole|full|entire)\s\$"
+    r"|\$\sfor\s(?:doing\s)?(?:this|the)\s(?:hit|task|survey|study)\b|\b(?:my|our|your|the)\s(?:whole|full|entire)\s(?:amount\s(?:is"
+    r"|would\sbe)\s)?\$"
 )
 _TOO_MUCH = words("too much", "mind", "problem", "too high", "object", "be a stretch", "a burden")
 _SPEAKS = re.compile(r"\b(?:i|i'\w+|how|maybe|we|let's|make|would)\b")
