@@ -46,10 +46,16 @@ def latent_correlations(aggregates: Aggregates) -> Matrix:
     for i in range(len(observed)):
         for j in range(i):
             if not np.isnan(observed[i, j]):
-                latent[i, j] = latent[j, i] = np.interp(observed[i, j], (series[i] * series[j]) @ powers, grid)
+                latent[i, j] = latent[j, i] = np.interp(observed[i, j], _rising((series[i] * series[j]) @ powers), grid)
     if len(latent) and np.linalg.eigvalsh(latent)[0] < _SMALLEST:
         latent = np.asarray(corr_clipped(latent, threshold=_SMALLEST))
     return latent
+
+
+def _rising(curve: Matrix) -> Matrix:
+    """The curve without the dents of a series cut short, which lie near both ends: from its middle outwards it never turns back."""
+    middle = len(curve) // 2
+    return np.concatenate([np.minimum.accumulate(curve[middle::-1])[:0:-1], np.maximum.accumulate(curve[middle:])])
 
 
 def _hermite(counts: Sequence[int]) -> Matrix:

@@ -152,6 +152,20 @@ def test_a_correlation_keeps_sign_and_size_through_the_levels(rho):
     assert latent_correlations(known)[asked.index("care"), asked.index("open")] == pytest.approx(rho, abs=0.05)
 
 
+@pytest.mark.parametrize("care", [(10, 90), (90, 10)])
+@pytest.mark.parametrize("rho", [-0.88, -0.7, 0.7, 0.88])
+def test_a_strong_correlation_of_rare_answers_is_solved_where_the_series_is_cut_short(rho, care):
+    from scipy.stats import multivariate_normal, norm
+
+    cuts = norm.ppf([0.1, care[0] / 100])  # of the traits: below is no, above is yes
+    both = multivariate_normal.cdf(cuts, cov=[[1, rho], [rho, 1]], abseps=1e-9, releps=1e-9)
+    observed = (both - 0.1 * care[0] / 100) / 0.09
+    whole = {"source": "pair", "citation": None, "licence": None, "made_by": "hand", "rule": "none", "n": 100, "n_people": 100}
+    attributes = {name: {"values": (1, 2), "counts": counts} for name, counts in (("open", (10, 90)), ("care", care))}
+    pair = Aggregates.model_validate({**whole, "attributes": attributes, "correlations": {"open": (), "care": (observed,)}})
+    assert latent_correlations(pair)[1, 0] == pytest.approx(rho, abs=0.02)
+
+
 def test_what_is_missing_stays_missing_as_often_and_together():
     known = aggregate(village(gap=0.3, n=1000), source="village")
     people = synthesize(3000, 5, known)
