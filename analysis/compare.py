@@ -35,12 +35,14 @@ from analysis.uncertainty import (
     bootstrap_table,
     difference_of_intervals,
     distance_interval,
+    effective_number,
     matched_floor,
     noise_floor,
     percentile_interval,
     permutation_ps,
     share_interval,
 )
+from vs_sim.human.reference import person
 from vs_sim.records import MAX_CENTS, Record
 
 Summary = Callable[[Cents, Any], Floats]
@@ -59,6 +61,10 @@ DISTANCES: dict[str, tuple[str, Distance]] = {
 }
 
 
+FEW_ON_ONE_SIDE = 10
+"""Below so many people who give nothing, or who give, the share of $0 has the exact interval, since resampling varies it too little."""
+
+
 class Comparison(Record):
     """Simulated against human donations of one condition.
 
@@ -71,8 +77,11 @@ class Comparison(Record):
         n_second, n_human_second: how many of the simulated and of the human donations a second reader read; the rules read the others.
         n_human_missing: humans whose donation is not known or cannot be told.
         n_cleaned: simulated donations above 200 cents that the cleaning dropped or capped.
-        n_personas: number of different personas behind them.
-        n_matched: number of them with a matched human donation.
+        n_personas: number of different personas behind them; dialogues of one person in a reference (ids that differ in the ending
+            -d1, -d2, ... alone) count as one.
+        n_effective: number of independent donations that they are worth at least (Kish), which the floor is drawn at; `n_personas` if all
+            have the same number of conversations.
+        n_matched: number of them with a matched human donation; 0 for stated donations, since the matched one is the actual one.
         n_human_people, n_human_effective: people behind the human donations (None if not known), and how many independent donations they
             are worth.
         n_human, n_human_dropped, n_human_capped, human_source, human_which: as in `analysis.samples.HumanSample`.
@@ -102,6 +111,7 @@ class Comparison(Record):
     n_human_missing: int
     n_cleaned: int
     n_personas: int
+    n_effective: int
     n_matched: int
     n_human: int
     n_human_people: int | None
@@ -162,18 +172,20 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
     margins = margins or {}
     _check(human, seed, margins, n_resamples)
     simulated, kept = clean(arm.cents, human.cleaning)
-    personas = [persona for persona, keep in zip(arm.personas, kept, strict=True) if keep]
+    people_of = [who for who, keep in zip(arm.people, kept, strict=True) if keep]
     rng_arm, rng_human, rng_p, rng_floor, rng_matched = np.random.default_rng(seed).spawn(5)
     support = np.union1d(simulated, human.cents)
     human_counts = tabulate(human.cents, support)
-    n, n_personas = len(simulated), len(set(personas))
+    n, n_personas = len(simulated), len(set(people_of))
+    n_effective = effective_number(people_of) if n else 0
     people = _People(
         support=support,
         counts=tabulate(simulated, support),
         human_counts=human_counts,
-        draws=bootstrap_clusters(simulated, personas, support, rng=rng_arm, n_resamples=n_resamples) if n else None,
+        draws=bootstrap_clusters(simulated, people_of, support, rng=rng_arm, n_resamples=n_resamples) if n else None,
         human_draws=bootstrap_table(human_counts, human.n_effective, rng=rng_human, n_resamples=n_resamples),
         n_personas=n_personas,
+        n_effective=n_effective,
     )
     ps: Mapping[str, float] = {}
     if n_personas > 1:
@@ -184,7 +196,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
             distances,
             rng=rng_p,
             n_resamples=n_resamples,
-            clusters=personas,
+            clusters=people_of,
             n_effective=human.n_effective,
         )
     floor_seed = int(rng_floor.integers(2**32))
@@ -200,7 +212,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
     for name, (_, distance) in DISTANCES.items():
         metric, within = _distance(name, people, ps.get(name))
         floor_rng = np.random.default_rng(floor_seed)  # the same human pairs for every distance
-        floor = noise_floor(human.cents, distance, n_personas, human.n_effective, rng=floor_rng, n_resamples=n_resamples) if n else None
+        floor = noise_floor(human.cents, distance, n_effective, human.n_effective, rng=floor_rng, n_resamples=n_resamples) if n else None
         metrics.append(
             metric.model_copy(
                 update={
@@ -232,6 +244,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         n_human_missing=human.n_missing,
         n_cleaned=int(np.count_nonzero(arm.cents > MAX_CENTS)) if human.cleaning != "all" else 0,
         n_personas=n_personas,
+        n_effective=n_effective,
         n_matched=n_matched,
         n_human=human.n,
         n_human_people=human.n_people,
@@ -278,6 +291,7 @@ class _People:
     draws: Cents | None
     human_draws: Cents
     n_personas: int
+    n_effective: int
 
 
 def _summary(name: str, people: _People) -> tuple[Metric, Interval | None]:
@@ -289,12 +303,12 @@ def _summary(name: str, people: _People) -> tuple[Metric, Interval | None]:
     interval, wide, narrow = None, None, None
     if people.draws is not None and value is not None:
         resampled = summary(people.support, people.draws)
-        if name == "share_zero" and value in (0.0, 1.0):  # resampling cannot vary it
-            n_zero = people.n_personas if value else 0
-            interval = share_interval(n_zero, people.n_personas)
+        n_zero = value * people.n_effective
+        if name == "share_zero" and min(n_zero, people.n_effective - n_zero) < FEW_ON_ONE_SIDE:
+            interval = share_interval(n_zero, people.n_effective)
             wide, narrow = (
                 difference_of_intervals(
-                    value, share_interval(n_zero, people.n_personas, level), human, percentile_interval(human_resampled, level)
+                    value, share_interval(n_zero, people.n_effective, level), human, percentile_interval(human_resampled, level)
                 )
                 for level in (0.95, 0.90)
             )
@@ -325,7 +339,8 @@ def _distance(name: str, people: _People, p: float | None) -> tuple[Metric, Inte
     unit, distance = DISTANCES[name]
     value = float(distance(people.support, people.counts, people.human_counts)) if people.counts.any() else None
     interval = bound = None
-    if people.draws is not None and value is not None:
+    # People who all give the same (mode collapse) do not show how they vary: the spread of the humans does not stand for it.
+    if people.draws is not None and value is not None and np.count_nonzero(people.counts) > 1:
         resampled = distance(people.support, people.draws, people.human_draws)
         interval = distance_interval(resampled, value, p, n=people.n_personas)
         bound = distance_interval(resampled, value, None, 0.90, people.n_personas)
@@ -348,7 +363,7 @@ def _matched(arm: Arm, cleaning: Cleaning, rng: np.random.Generator, n_resamples
     pairs = [
         (simulated, human, persona)
         for simulated, human, persona in zip(arm.cents.tolist(), arm.human_cents, arm.personas, strict=True)
-        if human is not None and not (cleaning == "drop" and max(simulated, human) > MAX_CENTS)
+        if arm.which == "actual" and human is not None and not (cleaning == "drop" and max(simulated, human) > MAX_CENTS)
     ]
     if not pairs:
         return Metric(name="l1_per_dialogue", unit="dollars"), 0
@@ -356,7 +371,7 @@ def _matched(arm: Arm, cleaning: Cleaning, rng: np.random.Generator, n_resamples
     human = np.array([h for _, h, _ in pairs], dtype=np.int64)
     if cleaning == "cap":
         simulated, human = np.minimum(simulated, MAX_CENTS), np.minimum(human, MAX_CENTS)
-    interval = bootstrap_ratio(np.abs(simulated - human) / 100, [p for _, _, p in pairs], rng=rng, n_resamples=n_resamples)
+    interval = bootstrap_ratio(np.abs(simulated - human) / 100, [person(p) for _, _, p in pairs], rng=rng, n_resamples=n_resamples)
     low, high = _ends(interval)
     each = {persona: h for (_, _, persona), h in zip(pairs, human.tolist(), strict=True)}  # a persona's conversations share one human
     floor: Floor = matched_floor(np.array(list(each.values()), dtype=np.int64), rng=rng, n_resamples=n_resamples)

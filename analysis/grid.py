@@ -32,9 +32,9 @@ class Grid(Record):
 
     Attributes:
         comparisons: each condition and model against the humans.
-        tests: the p of their distances, adjusted over all of them.
+        tests: the p of their distances, adjusted over all conditions, each metric by itself.
         pairs: each further condition against the first one of the same model, on shared personas and seeds.
-        pair_tests: the p of their differences, adjusted over all of them.
+        pair_tests: the p of their differences, adjusted over all pairs, each metric by itself.
     """
 
     comparisons: tuple[Comparison, ...]
@@ -84,7 +84,7 @@ def _adjust(metric: str, ps: Sequence[float | None]) -> Adjusted:
 
 
 def _names(pairs: Sequence[PairedComparison]) -> list[str]:
-    return list(dict.fromkeys(d.metric for pair in pairs for d in pair.differences))
+    return list(dict.fromkeys(d.metric for pair in pairs for d in pair.differences if d.p is not None))
 
 
 def _p(pair: PairedComparison, metric: str) -> float | None:

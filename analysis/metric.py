@@ -18,9 +18,9 @@ class Metric(Record):
         p: permutation p of a distance: how often people dealt out at random would be as far apart; None for everything else.
         human, human_low, human_high: the same of the humans; None for distances.
         difference, difference_low, difference_high: simulated minus human with its 95 % interval; None for distances.
-        floor_mean, floor_q95: what as many humans as there are personas score against the humans, mean and 95 % quantile; None for
-            summaries. Conversations of one persona are not independent, so replicates do not lower the floor: where personas differ
-            little it is then too high, never too low.
+        floor_mean, floor_q95: what as many humans as the conversations are worth score against the humans, mean and 95 % quantile;
+            None for summaries. Conversations of one persona are not independent, so replicates do not lower the floor. Of
+            ``l1_per_dialogue`` what humans who are paired at random score, which is no bound: a constant scores better.
         baseline_zero: what "everybody gives nothing" scores; None for summaries.
         baseline_median: what "everybody gives the human median" scores; None for summaries.
         baseline_shuffled: what the humans themselves score in random order, on average; None for summaries.

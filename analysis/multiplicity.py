@@ -14,8 +14,8 @@ def adjusted(ps: Sequence[float | None], rule: Rule) -> list[float | None]:
     Args:
         ps: p of each test, 0 to 1.
         rule: ``"holm"`` keeps the chance of any false finding below the level; ``"bh"`` keeps the expected share of false ones among
-            the findings below it (Benjamini and Hochberg), if the tests are independent or positively dependent, as conditions
-            compared with the same humans are.
+            the findings below it (Benjamini and Hochberg), if the tests are independent or positively dependent (conditions
+            compared with the same humans are likely to be).
 
     Source:
         Holm (1979); Benjamini and Hochberg (1995); both by statsmodels.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,6 +11,7 @@ from analysis.compare import DISTANCES, SUMMARIES, clean
 from analysis.distance import Floats, tabulate
 from analysis.samples import Arm, Cents, Cleaning, HumanSample, Which
 from analysis.uncertainty import Interval, bootstrap_table, distance_interval, percentile_interval, permutation_ps, upper_p
+from vs_sim.human.reference import person
 from vs_sim.records import Record
 
 
@@ -22,7 +23,8 @@ class Difference(Record):
         unit: ``share``, ``cents`` or ``dollars``.
         value: second condition minus first.
         low, high: 95 % interval; personas are resampled with all their conversations under both conditions, and humans.
-        p: permutation p: conditions are swapped at random within personas; None if there are fewer than two personas.
+        p: permutation p of ``share_zero``, ``mean`` and ``l1_per_dialogue``: conditions are swapped at random within personas. None for
+            the others, since conditions that are equally far from the humans need not be alike, and for fewer than two personas.
     """
 
     metric: str
@@ -88,11 +90,11 @@ def compare_pairs(first: Arm, second: Arm, human: HumanSample, *, seed: int, n_r
     keys = [key for key in ours if key in theirs]
     a = np.array([ours[key][0] for key in keys], dtype=np.int64)
     b = np.array([theirs[key][0] for key in keys], dtype=np.int64)
-    names, persona_of = np.unique(np.array([key[0] for key in keys], dtype=str), return_inverse=True)
+    names, persona_of = np.unique(np.array([person(key[0]) for key in keys], dtype=str), return_inverse=True)
     differences: list[Difference] = []
     if keys:
         differences = _differences(a, b, persona_of, len(names), human, seed, n_resamples)
-        matched = [(i, m) for i, key in enumerate(keys) if (m := ours[key][1]) is not None]
+        matched = [] if first.which == "stated" else [(i, m) for i, key in enumerate(keys) if (m := ours[key][1]) is not None]
         if matched:
             differences.append(_l1(a, b, persona_of, matched, seed, n_resamples))
     return PairedComparison(
@@ -137,12 +139,6 @@ def _differences(
     both = tables.sum(axis=1)
     swapped = rng_swap.integers(2, size=(n_resamples, n_personas)) @ (tables[1] - tables[0])
 
-    def test(of: Callable[[Cents], Floats], value: float) -> float | None:
-        """p of the difference if the conditions' names were dealt out at random within personas."""
-        if n_personas < 2 or np.isnan(value):
-            return None
-        return upper_p(np.abs(of(both[1] - swapped) - of(both[0] + swapped)), abs(value))
-
     found = []
     for name, (unit, summary) in SUMMARIES.items():
         of = partial(summary, support)
@@ -153,7 +149,10 @@ def _differences(
             else None
         )
         low, high = interval or (None, None)
-        found.append(Difference(metric=name, unit=unit, value=None if np.isnan(value) else value, low=low, high=high, p=test(of, value)))
+        p = None
+        if n_personas > 1 and name in ("share_zero", "mean"):
+            p = upper_p(np.abs(of(both[1] - swapped) - of(both[0] + swapped)), abs(value))
+        found.append(Difference(metric=name, unit=unit, value=None if np.isnan(value) else value, low=low, high=high, p=p))
     persona_names = [str(i) for i in persona_of]
     ps: list[Mapping[str, float]] = [{}, {}]
     if n_personas > 1:
@@ -165,12 +164,11 @@ def _differences(
     for name, (unit, distance) in DISTANCES.items():
         values = [float(distance(support, counts, human_counts)) for counts in both]
         interval = None
-        if n_personas > 1:
+        if n_personas > 1 and (np.count_nonzero(both, axis=1) > 1).all():  # one amount alone does not show how it varies
             resampled = [distance(support, drawn @ table, human_draws) for table in tables]
             interval = _distance_difference(values, resampled, [p[name] for p in ps], n_personas)
         low, high = interval or (None, None)
-        p = test(lambda counts, distance=distance: distance(support, counts, human_counts), values[1] - values[0])  # type: ignore[misc]
-        found.append(Difference(metric=name, unit=unit, value=values[1] - values[0], low=low, high=high, p=p))
+        found.append(Difference(metric=name, unit=unit, value=values[1] - values[0], low=low, high=high, p=None))
     return found
 
 

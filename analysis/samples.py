@@ -40,8 +40,8 @@ class HumanSample:
         which: the donation decided in private (``"actual"``) or said in the chat (``"stated"``).
         n_missing: number of humans left out because their donation is not known or cannot be told.
         n_people: number of different people behind the donations; None if it is not known, and each is then taken for another's.
-        design_effect: how many times more the share of donations of $0 varies than it would if every donation were another person's
-            (Kish 1965); 1 if they are, or if the people are not known.
+        design_effect: how many times more the distribution varies than it would if every donation were another person's (Kish 1965);
+            1 if they are, or if the people are not known.
         n_second: how many of the donations, cleaned ones included, a second reader read where the rules left the dialogue open.
     """
 
@@ -105,34 +105,35 @@ def human_sample(cents: Iterable[int], cleaning: Cleaning, source: str, people: 
 
 
 def design_effect(cents: Cents, people: Sequence[str]) -> float:
-    """How many times more the share of donations of $0 varies than if every donation were another person's; at least 1.
+    """How many times more the distribution function varies than if every donation were another person's; at least 1.
 
-    Of all parts of the distribution it is the share of $0 whose donations of one person resemble each other most in PersuasionForGood
-    (1.8, falling to 1.2 at $1), so that it errs on the side of caution.
+    It is taken where it is largest, among amounts that between 5 % and 95 % of the donations do not exceed, to err on the side of caution.
 
     Source:
-        Kish (1965); variance of a ratio over clusters by linearization.
+        Kish (1965); variance of a share over clusters by linearization.
     """
     if len(cents) == 0:
         return 1.0
-    zero = (cents == 0).astype(np.float64)
-    share = zero.mean()
-    if share in (0.0, 1.0):
-        return 1.0
     _, of = np.unique(np.asarray(people), return_inverse=True)
-    clustered = (np.bincount(of, weights=zero - share) ** 2).sum() / len(cents) ** 2
-    return max(1.0, float(clustered / (share * (1 - share) / len(cents))))
+    largest = 1.0
+    for amount in np.unique(cents):
+        below = (cents <= amount).astype(np.float64)
+        share = below.mean()
+        if 0.05 <= share <= 0.95:
+            clustered = (np.bincount(of, weights=below - share) ** 2).sum() / len(cents) ** 2
+            largest = max(largest, float(clustered / (share * (1 - share) / len(cents))))
+    return largest
 
 
-P4G_PEOPLE: dict[Cleaning, tuple[int, float]] = {"drop": (747, 1.835), "cap": (761, 1.944), "all": (761, 1.944)}
-"""Cleaning -> people behind the donations of `human_cents`, and their design effect: ``vs-sim compare REF --human REF`` prints both."""
+P4G_PEOPLE: dict[Cleaning, tuple[int, float]] = {"drop": (747, 1.854), "cap": (761, 2.481), "all": (761, 2.481)}
+"""Cleaning -> people behind the donations of `human_cents`, and their design effect (printed by ``vs-sim compare REF --human REF``)."""
 
 
 def human_cents(cleaning: Cleaning = "drop") -> HumanSample:
     """Actual donations of the 1,017 human persuadees of PersuasionForGood.
 
     Some people took part as persuadees up to twelve times, so that the 982 donations up to $2 come from 747 people and are worth
-    535 independent ones.
+    530 independent ones.
 
     Args:
         cleaning: what to do with the 35 amounts above 200 cents; ``"drop"`` leaves 982 donations.
@@ -170,16 +171,11 @@ def human_donations(
     """
     if which not in get_args(Which):
         raise ValueError(f"unknown donation {which!r}, expected 'actual' or 'stated'")
-    found = [(*_donation(transcript, which, readings), _who(transcript.spec)) for transcript in transcripts]
+    found = [(*_donation(transcript, which, readings), person(transcript.spec.persuadee)) for transcript in transcripts]
     known = [(cents, who) for cents, _, who in found if isinstance(cents, int)]
     sample = human_sample([cents for cents, _ in known], cleaning, source, [who for _, who in known])
     n_second = sum(by_second for _, by_second, _ in found)
     return replace(sample, which=which, n_missing=len(found) - len(known), n_second=n_second)
-
-
-def _who(spec: ConversationSpec) -> str:
-    """The persuadee that conversations are grouped by: a persona, or a person, who may have taken part more than once."""
-    return person(spec.persuadee) if spec.persuadee_model.startswith("human:") else spec.persuadee
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +188,7 @@ class Arm:
         model: the persuadee's model.
         which: ``"actual"`` (decided in private after the chat) or ``"stated"`` (said in the chat).
         cents: the donations observed, whole cents, in the order of the plan.
-        personas: id of the persuadee's persona, per observation; of a human the person, who may have taken part more than once.
+        personas: id of the persuadee's persona, per observation.
         seeds: seed of the conversation, per observation; conditions and models share it for the same pair of personas and replicate.
         human_cents: what the matched human gave, whole cents and uncleaned, per observation; None where there is no match.
         n_planned: number of conversations planned.
@@ -212,6 +208,11 @@ class Arm:
     n_planned: int
     missing: dict[str, int]
     n_second: int = 0
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Who resembles themselves, per observation: the persona, or the person whom several personas of a reference describe."""
+        return tuple(map(person, self.personas))
 
     @property
     def n_missing(self) -> int:
@@ -271,7 +272,7 @@ def donations(
                 model=model,
                 which=which,
                 cents=np.array([cents for _, cents in observed], dtype=np.int64),
-                personas=tuple(_who(spec) for spec, _ in observed),
+                personas=tuple(spec.persuadee for spec, _ in observed),
                 seeds=tuple(spec.seed for spec, _ in observed),
                 human_cents=tuple(spec.human_cents for spec, _ in observed),
                 n_planned=len(specs),

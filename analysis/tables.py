@@ -23,6 +23,9 @@ FEW = 30
 LABEL = 14
 """Characters of the column with the names of the conditions."""
 
+NARROW = 6
+"""Characters of the column with n."""
+
 HUMANS = "humans"
 WHICH = {"actual": "Actual donations, decided in private after the chat", "stated": "Stated donations, said in the chat"}
 
@@ -91,8 +94,8 @@ def tidy(grid: Grid) -> pd.DataFrame:
                     "difference_low": d.low,
                     "difference_high": d.high,
                     "p": d.p,
-                    "p_holm": pair_tests[d.metric].holm[i],
-                    "p_bh": pair_tests[d.metric].bh[i],
+                    "p_holm": pair_tests[d.metric].holm[i] if d.metric in pair_tests else None,
+                    "p_bh": pair_tests[d.metric].bh[i] if d.metric in pair_tests else None,
                     "n": pair.n_pairs,
                     "n_personas": pair.n_personas,
                     "n_human": first.n_human,
@@ -127,7 +130,7 @@ def render(grid: Grid) -> str:
     lines.append(_line("", "n", "share of $0", "mean", "mean of those > 0", "median"))
     summaries = ("share_zero", "mean", "mean_positive", "median")
     human = [first.metric(name) for name in summaries]
-    lines += _row(HUMANS, str(first.n_human), *(_cell(m, m.human, m.human_low, m.human_high) for m in human))
+    lines += _row(_people(grid.comparisons), str(first.n_human), *(_cell(m, m.human, m.human_low, m.human_high) for m in human))
     for c in grid.comparisons:
         lines += _row(c.arm, str(c.n), *(_own(c.metric(name)) for name in summaries))
 
@@ -140,38 +143,45 @@ def render(grid: Grid) -> str:
         lines += _row("  floor", "", *(_floor(m) for m in metrics))
     for label, field in (
         ("all give $0", "baseline_zero"),
-        (f"all give ${first.human_median / 100:.2f}", "baseline_median"),
+        ("all give median", "baseline_median"),
         ("shuffled", "baseline_shuffled"),
     ):
         lines += _baseline(grid.comparisons, distances, label, field)
     lines += ["", *_tests(grid)]
     if grid.pairs:
         lines += ["", *_pairs(grid)]
-    lines += ["", *_equivalences(grid.comparisons), *_notes(grid.comparisons)]
+    lines += ["", *_equivalences(grid.comparisons), *_notes(grid)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _people(comparisons: Sequence[Comparison]) -> str:
+    """What the row of the humans is called, where people take the place of a simulation too."""
+    return "reference" if any(c.arm == HUMANS for c in comparisons) else HUMANS
 
 
 def _tests(grid: Grid) -> list[str]:
     """The p of two distances and their adjustment over the conditions."""
     tests = {test.metric: test for test in grid.tests}
     n = sum(p is not None for p in tests["ks"].p)
-    over = f"; Holm and Benjamini-Hochberg over {n} conditions" if n > 1 else ""
+    over = f"; Holm and Benjamini-Hochberg over {n} conditions, by distance" if n > 1 else ""
     lines = [f"Permutation p against the humans{over}", ""]
     head = ("KS: p", "Holm", "BH", "CvM", "CvM: p", "Holm", "BH")
-    lines.append(f"{'':<{LABEL}}" + "".join(f"{cell:>12}" for cell in head))
+    room = WIDTH - 11 * len(head)
+    lines.append(" " * room + "".join(f"{cell:>11}" for cell in head))
     for i, c in enumerate(grid.comparisons):
         ks, cvm = tests["ks"], tests["cramer_von_mises"]
         cells = [_p(ks.p[i]), _p(ks.holm[i]), _p(ks.bh[i]), _number(c.metric("cramer_von_mises"), c.metric("cramer_von_mises").value)]
         cells += [_p(cvm.p[i]), _p(cvm.holm[i]), _p(cvm.bh[i])]
-        own = [f"{c.arm:<{LABEL}}"] if len(c.arm) < LABEL else [*textwrap.wrap(c.arm, WIDTH), " " * LABEL]
-        lines += [*own[:-1], own[-1] + "".join(f"{cell:>12}" for cell in cells)]
+        own = [f"{c.arm:<{room}}"] if len(c.arm) < room else [*textwrap.wrap(c.arm, WIDTH), " " * room]
+        lines += [*own[:-1], own[-1] + "".join(f"{cell:>11}" for cell in cells)]
     return lines
 
 
 def _pairs(grid: Grid) -> list[str]:
     """Differences between conditions on shared personas and seeds, with p and its adjustment below."""
     tests = {test.metric: test for test in grid.pair_tests}
-    names = ("share_zero", "mean", "ks", "l1_per_dialogue" if "l1_per_dialogue" in tests else "wasserstein")
+    has_l1 = any(d.metric == "l1_per_dialogue" for pair in grid.pairs for d in pair.differences)
+    names = ("share_zero", "mean", "ks", "l1_per_dialogue" if has_l1 else "wasserstein")
     last = "L1 per dialogue" if names[-1] == "l1_per_dialogue" else "Wasserstein"
     lines = ["Paired differences: same personas, same seeds (a distance below 0 is nearer to the humans)", ""]
     lines.append(_wide("", "share of $0", "mean", "KS", last))
@@ -224,7 +234,8 @@ def _equivalences(comparisons: Sequence[Comparison]) -> list[str]:
     return _wrapped(notes)
 
 
-def _notes(comparisons: Sequence[Comparison]) -> list[str]:
+def _notes(grid: Grid) -> list[str]:
+    comparisons = grid.comparisons
     first = comparisons[0]
     rule = {
         "drop": f"amounts above ${MAX_CENTS / 100:.0f} dropped ({first.n_human_dropped} of the humans')",
@@ -257,17 +268,24 @@ def _notes(comparisons: Sequence[Comparison]) -> list[str]:
         notes.append(f"Missing, {c.arm}: {c.n_missing} of {c.n_planned} conversations" + (f" ({reasons})." if reasons else "."))
     notes.append(
         f"KS and L1 of bins (0 to 2, over bins that begin at {', '.join(map(str, first.bin_edges))} cents) are shares; "
-        f"{first.n_resamples} resamples. Intervals of distances are corrected for what resampling adds; a condition is far from the "
-        "humans if its distance exceeds the floor."
+        f"{first.n_resamples} resamples. Intervals of distances are corrected for what resampling adds. A condition is farther from the "
+        "humans than 95 % of as many humans are if its distance exceeds the second number of its floor."
     )
+    if grid.pairs:
+        notes.append("A difference of distances has no p: conditions that are equally far from the humans need not be alike.")
     if any(c.n > c.n_personas for c in comparisons):
         notes.append(
             "Where a persona has several conversations they are not independent: intervals resample personas, p takes one "
-            "conversation of each (twice the median over draws), and the floor is that of as many humans as personas."
+            "conversation of each (twice the median over draws), and the floor is that of as many humans as they are worth at least."
         )
     if any(c.n_matched for c in comparisons):
         matched = ", ".join(f"{c.arm} {c.n_matched}" for c in comparisons)
-        notes.append(f"L1 per dialogue: against the matched human ({matched}); all baselines are of those humans, with their own median.")
+        notes.append(
+            f"L1 per dialogue: against the matched human ({matched}); all baselines are of those humans, with their own median. Its floor "
+            "is of humans paired at random and no bound: a constant scores better."
+        )
+    elif first.which == "stated":
+        notes.append("L1 per dialogue needs the actual donation: what the matched humans said is not known.")
     few = [c.arm for c in comparisons if c.n_personas < FEW]
     if few:
         notes.append(f"WARNING: fewer than {FEW} personas in {', '.join(few)}: intervals and p mean little at such a size.")
@@ -290,13 +308,14 @@ def _baseline(comparisons: Sequence[Comparison], names: Sequence[str], label: st
 
 def _row(label: str, narrow: str, *cells: str) -> list[str]:
     """A row; a label that is too long for its column stands on a line of its own."""
-    if len(label) <= LABEL:
+    if len(label) < LABEL + (0 if narrow else NARROW):
         return [_line(label, narrow, *cells)]
     return [*textwrap.wrap(label, WIDTH), _line("", narrow, *cells)]
 
 
 def _line(label: str, narrow: str, *cells: str) -> str:
-    return f"{label:<{LABEL}}{narrow:>6}" + "".join(f"{cell:>20}" for cell in cells)
+    head = f"{label:<{LABEL}}{narrow:>{NARROW}}" if narrow else f"{label:<{LABEL + NARROW}}"
+    return head + "".join(f"{cell:>20}" for cell in cells)
 
 
 def _number(metric: Metric, value: float | None) -> str:

@@ -91,16 +91,27 @@ def distance_interval(
     return Interval(low, max(observed, interval.high - inflation))
 
 
-def share_interval(n_yes: int, n: int, level: float = 0.95) -> Interval:
-    """Exact interval of a share (Clopper and Pearson 1934), for shares of 0 or 1, which resampling cannot vary.
+def share_interval(n_yes: float, n: float, level: float = 0.95) -> Interval:
+    """Exact interval of a share (Clopper and Pearson 1934), for shares near 0 or 1, which resampling hardly varies.
 
     Args:
-        n_yes: how many, 0 to n.
-        n: of how many independent observations, at least 1.
+        n_yes: how many, 0 to n; not whole where `n` is an effective number.
+        n: of how many independent observations, above 0.
         level: confidence.
     """
-    found = stats.binomtest(n_yes, n).proportion_ci(confidence_level=level, method="exact")
-    return Interval(float(found.low), float(found.high))
+    tail = 0.5 - level / 2
+    low = float(stats.beta.ppf(tail, n_yes, n - n_yes + 1)) if n_yes > 0 else 0.0
+    high = float(stats.beta.isf(tail, n_yes + 1, n - n_yes)) if n_yes < n else 1.0
+    return Interval(low, high)
+
+
+def effective_number(clusters: Sequence[str]) -> int:
+    """Number of independent observations that clustered ones are worth at least, if those of a cluster are all alike.
+
+    Kish's (sum of sizes)^2 / sum of squared sizes, rounded down: the number of clusters if all have the same size, less if not.
+    """
+    _, sizes = np.unique(np.asarray(clusters), return_counts=True)
+    return int(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def difference_of_intervals(a: float, of_a: Interval, b: float | None, of_b: Interval | None) -> Interval | None:

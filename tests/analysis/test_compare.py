@@ -1,6 +1,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,45 @@ def test_no_donation_of_zero_is_no_certainty(make_arm: MakeArm) -> None:
 def test_one_amount_alone_has_no_interval(make_arm: MakeArm) -> None:
     mean = compare(make_arm([50, 50, 50]), human_cents(), seed=0).metric("mean")
     assert (mean.low, mean.high, mean.difference_low, mean.difference_high) == (None,) * 4
+
+
+def test_people_who_all_give_the_same_show_no_uncertainty_of_a_distance(make_arm: MakeArm) -> None:
+    result = compare(make_arm([100] * 30), human_cents(), seed=0, margins={"ks": 0.9})
+    for name in ("ks", "cramer_von_mises", "l1_bins", "wasserstein"):
+        metric = result.metric(name)
+        assert metric.value is not None
+        assert (metric.low, metric.high) == (None, None), "the spread of the humans does not stand for theirs"
+        assert metric.p is not None
+    assert [e.shown for e in result.equivalences] == [None]
+
+
+def test_a_rare_zero_has_the_exact_interval(make_arm: MakeArm) -> None:
+    share = compare(make_arm([0] + [50, 100] * 50), human_cents(), seed=0).metric("share_zero")
+    exact = stats.binomtest(1, 101).proportion_ci(method="exact")
+    assert (share.low, share.high) == (pytest.approx(exact.low), pytest.approx(exact.high))
+
+
+def test_unequal_numbers_of_conversations_are_worth_less(make_arm: MakeArm) -> None:
+    cents = np.random.default_rng(2).choice([0, 50, 100], 120).tolist()
+    even = compare(make_arm(cents, personas=[f"p{i % 30}" for i in range(120)]), human_cents(), seed=0)
+    uneven = compare(make_arm(cents, personas=[f"p{max(0, i - 90)}" for i in range(120)]), human_cents(), seed=0)
+    assert (even.n_personas, even.n_effective) == (30, 30)
+    assert (uneven.n_personas, uneven.n_effective) == (30, 1)
+    floors = [result.metric("ks").floor_mean for result in (even, uneven)]
+    assert floors[0] is not None
+    assert floors[1] is not None
+    assert floors[0] < floors[1]
+
+
+def test_dialogues_of_one_person_are_not_independent(make_arm: MakeArm) -> None:
+    result = compare(make_arm([0, 50, 100], personas=["user_1-d1", "user_1-d2", "user_2-d1"]), human_cents(), seed=0)
+    assert (result.n, result.n_personas) == (3, 2)
+
+
+def test_stated_donations_have_no_l1_per_dialogue(make_arm: MakeArm) -> None:
+    arm = replace(make_arm([0, 50], human_cents=[0, 0]), which="stated")
+    result = compare(arm, human_cents(), seed=0)
+    assert (result.n_matched, result.metric("l1_per_dialogue").value) == (0, None)
 
 
 def test_difference_from_the_humans_has_the_textbook_interval(make_arm: MakeArm) -> None:

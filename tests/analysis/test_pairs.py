@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_true_nulls_are_rejected_at_their_level_with_replicates(make_arm: MakeAr
     human = human_cents()
     rng = np.random.default_rng(4)
     personas = [f"p{i // 3}" for i in range(60)]
-    ps: dict[str, list[float]] = {"mean": [], "ks": []}
+    ps: dict[str, list[float]] = {"mean": [], "share_zero": []}
     for _ in range(120):
         persona = rng.choice([0.2, 0.8], 20).repeat(3)  # of a persona alike, under both conditions
         a, b = (np.where(rng.random(60) < persona, 0, rng.choice([25, 50, 100], 60)) for _ in range(2))
@@ -56,11 +57,24 @@ def test_true_nulls_are_rejected_at_their_level_with_replicates(make_arm: MakeAr
 def test_nearer_to_the_humans_is_seen(make_arm: MakeArm) -> None:
     human = human_cents()
     rng = np.random.default_rng(6)
-    far, near = np.full(100, 100), rng.choice(human.cents, 100)
+    far, near = rng.choice([100, 150], 100), rng.choice(human.cents, 100)
     found = compare_pairs(make_arm(far.tolist()), make_arm(near.tolist(), label="vs"), human, seed=0, n_resamples=400).difference("ks")
     assert found.high is not None
     assert found.high < 0
-    assert found.p == pytest.approx(1 / 401)
+    assert found.p is None, "conditions that are equally far from the humans need not be alike"
+
+
+def test_one_amount_alone_has_no_interval_of_a_distance(make_arm: MakeArm) -> None:
+    same, other = make_arm([100] * 20), make_arm([0, 50] * 10, label="vs")
+    found = compare_pairs(same, other, human_cents(), seed=0, n_resamples=100)
+    assert (found.difference("ks").low, found.difference("ks").high) == (None, None)
+    assert found.difference("mean").low is not None
+
+
+def test_stated_donations_are_not_held_against_actual_ones_of_matched_humans(make_arm: MakeArm) -> None:
+    arms = [replace(make_arm([0, 50], label=name, human_cents=[0, 0]), which="stated") for name in ("direct", "vs")]
+    with pytest.raises(KeyError):
+        compare_pairs(*arms, human_cents(), seed=0, n_resamples=10).difference("l1_per_dialogue")
 
 
 def test_without_pairs_there_is_no_difference(make_arm: MakeArm) -> None:

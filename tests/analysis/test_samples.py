@@ -156,4 +156,4 @@ def test_donations_of_the_same_person_are_worth_fewer() -> None:
 
 def test_the_shipped_humans_are_fewer_people_than_donations() -> None:
     human = human_cents("drop")
-    assert (human.n, human.n_people, human.n_effective) == (982, 747, 535)
+    assert (human.n, human.n_people, human.n_effective) == (982, 747, 530)

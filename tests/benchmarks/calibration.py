@@ -113,6 +113,7 @@ def coverage(rng: np.random.Generator, n_runs: int) -> None:
         (200, 1, 0, 0.1),
         (200, 1, 0, 0.3),
         (40, 5, 0.5, 0.3),
+        (20, 1, 0, 0.8),
     ):
         true = truth(weight)
         inside: dict[str, list[bool]] = {}
@@ -146,7 +147,7 @@ def equivalence(rng: np.random.Generator, n_runs: int) -> None:
 
 def pairs(rng: np.random.Generator, n_runs: int) -> None:
     for n_personas, n_replicates in ((100, 1), (30, 3)):
-        rejected: dict[str, list[bool]] = {"mean": [], "ks": [], "wasserstein": []}
+        rejected: dict[str, list[bool]] = {"mean": [], "share_zero": []}
         for i in range(n_runs):
             human = human_sample(rng.choice(HUMAN, len(HUMAN)).tolist(), "drop", "drawn")
             both = np.random.SeedSequence(i).spawn(2)
