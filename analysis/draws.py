@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from analysis.distance import Floats
 from vs_sim.condition import ONE_REPLY, Condition
+from vs_sim.human.reference import person
 from vs_sim.records import Selection, Transcript, VerbalizedDistribution
 
 
@@ -18,7 +19,7 @@ class Draw:
     """One distribution and what was drawn from it.
 
     Attributes:
-        persona: id of the persuadee's persona.
+        persona: the person behind the persuadee's persona, who may be matched under several ids (`vs_sim.human.reference.person`).
         conversation: id of the conversation.
         distribution: the candidates.
         drawn: index of the one that was drawn.
@@ -78,7 +79,7 @@ def groups(transcripts: Iterable[Transcript], conditions: Sequence[Condition]) -
 def turn_draws(transcript: Transcript) -> list[Draw]:
     """The draws of a conversation's turns, in order; empty for a human."""
     return [
-        Draw(transcript.spec.persuadee, transcript.spec.id, turn.distribution, turn.drawn)
+        Draw(person(transcript.spec.persuadee), transcript.spec.id, turn.distribution, turn.drawn)
         for turn in transcript.turns
         if turn.distribution is not None and turn.drawn is not None
     ]
@@ -89,7 +90,7 @@ def decision_draw(transcript: Transcript) -> Draw | None:
     decision = transcript.decision
     if decision is None or decision.distribution is None or decision.drawn is None:
         return None
-    return Draw(transcript.spec.persuadee, transcript.spec.id, decision.distribution, decision.drawn)
+    return Draw(person(transcript.spec.persuadee), transcript.spec.id, decision.distribution, decision.drawn)
 
 
 def selection(distribution: VerbalizedDistribution, select: Selection) -> Floats:

@@ -14,12 +14,19 @@ DIRECT = Condition(name="direct", method="direct")
 VS = Condition(name="vs", method="vs_standard", k=2)
 
 
-def transcript(id, condition="vs", model="m:a", failed=False, candidates=True):
+def transcript(id, condition="vs", model="m:a", failed=False, candidates=True, persuadee=None):
     of_turn = distribution([0.5, 0.5], ["yes", "no"]) if candidates else None
     amounts = distribution([0.7, 0.3], ["0", "50"]) if candidates else None
     drawn = 1 if candidates else None
     spec = ConversationSpec(
-        id=id, seed=1, condition=condition, persuader_model="m:a", persuadee_model=model, persuader="x", persuadee=f"of-{id}", replicate=0
+        id=id,
+        seed=1,
+        condition=condition,
+        persuader_model="m:a",
+        persuadee_model=model,
+        persuader="x",
+        persuadee=persuadee or f"of-{id}",
+        replicate=0,
     )
     return Transcript(
         spec=spec,
@@ -43,6 +50,11 @@ def test_only_complete_conversations_with_candidates_are_grouped():
     assert (one.arm, one.model) == ("vs", "m:a")
     assert [(d.persona, d.conversation, d.drawn) for d in one.turns] == [("of-1", "1", 1)]
     assert [c.text for c in one.decisions[0].distribution.candidates] == ["0", "50"]
+
+
+def test_draws_belong_to_the_person_behind_a_matched_persona():
+    (one,) = groups([transcript("1", persuadee="user_7-d1"), transcript("2", persuadee="user_7-d2")], [VS])[0]
+    assert [d.persona for d in (*one.turns, *one.decisions)] == ["user_7"] * 4
 
 
 def test_several_models_stand_behind_the_name_of_the_condition():
