@@ -1,7 +1,7 @@
 """How far readers of the same dialogues agree: Cohen's kappa for two, Krippendorff's alpha for any number, with intervals.
 
 A rating is None where a reader did not rate; that is missing, and no category. Intervals are bootstrap intervals over the rated units;
-units of one cluster (the conversations of one persona, say) are drawn together.
+units of one cluster (the conversations of one persona, say) are drawn together, and few clusters widen an interval.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.uncertainty import Interval, bootstrap_ratio, percentile_interval
+from vs_sim.human.reference import person
 from vs_sim.records import Record, StatedDonation
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
@@ -107,7 +108,7 @@ def cohen_kappa(
         percent=percent,
         percent_interval=percent_interval,
         value=None if np.isnan(value) else float(value),
-        interval=None if drawn is None else percentile_interval(_kappa_of(drawn @ per_cluster, k)),
+        interval=None if drawn is None else percentile_interval(_kappa_of(drawn @ per_cluster, k), n=len(names)),
         categories=tuple(categories),
         confusion=tuple(tuple(int(x) for x in row) for row in table.reshape(k, k)),
     )
@@ -150,7 +151,7 @@ def krippendorff_alpha(
     interval = None
     if drawn is not None:
         found = (_alpha_of(np.repeat(counts, row, axis=0), domain, level) for row in drawn[:, numbers])
-        interval = percentile_interval([np.nan if value is None else value for value in found])
+        interval = percentile_interval([np.nan if value is None else value for value in found], n=len(names))
     value = _alpha_of(counts, domain, level)
     return Alpha(n_readers=n_readers, n_units=len(pairable), level=level, value=value, interval=interval)
 
@@ -250,21 +251,21 @@ def agreement(readers: Mapping[str, Readings], conversations: Mapping[str, str],
 
     Args:
         readers: name -> what that reader read.
-        conversations: id -> the persuadee, whose dialogues are drawn together; the dialogues that could be read.
+        conversations: id -> the persuadee's persona; dialogues of one person are drawn together. The dialogues that could be read.
         seed: of the resampling.
     """
-    ids, personas = list(conversations), list(conversations.values())
+    ids, people = list(conversations), [person(persona) for persona in conversations.values()]
     rng = np.random.default_rng(seed)
     kinds = {name: [read[i].status if i in read else None for i in ids] for name, read in readers.items()}
     cents = {name: [_cents(read.get(i)) for i in ids] for name, read in readers.items()}
     names = list(readers)
-    pairs = [_pair(a, b, kinds, cents, personas, rng) for i, a in enumerate(names) for b in names[i + 1 :]]
+    pairs = [_pair(a, b, kinds, cents, people, rng) for i, a in enumerate(names) for b in names[i + 1 :]]
     codes = [[None if kind is None else float(KINDS.index(kind)) for kind in kinds[name]] for name in names]
     return Agreement(
         readers={name: _count(kinds[name]) for name in names},
         pairs=tuple(pairs),
-        kind=krippendorff_alpha(codes, "nominal", clusters=personas, rng=rng),
-        cents=krippendorff_alpha([cents[name] for name in names], "ratio", clusters=personas, rng=rng),
+        kind=krippendorff_alpha(codes, "nominal", clusters=people, rng=rng),
+        cents=krippendorff_alpha([cents[name] for name in names], "ratio", clusters=people, rng=rng),
         seed=seed,
     )
 
@@ -284,16 +285,16 @@ def _pair(
     b: str,
     kinds: Mapping[str, Sequence[str | None]],
     cents: Mapping[str, Sequence[int | None]],
-    personas: Sequence[str],
+    people: Sequence[str],
     rng: np.random.Generator,
 ) -> Pair:
-    amounts = [i for i in range(len(personas)) if kinds[a][i] == kinds[b][i] == "amount"]
+    amounts = [i for i in range(len(people)) if kinds[a][i] == kinds[b][i] == "amount"]
     equal = [cents[a][i] == cents[b][i] for i in amounts]
-    same_cents, same_cents_interval = _share(equal, [personas[i] for i in amounts], rng, N_RESAMPLES)
+    same_cents, same_cents_interval = _share(equal, [people[i] for i in amounts], rng, N_RESAMPLES)
     return Pair(
         first=a,
         second=b,
-        kind=cohen_kappa(kinds[a], kinds[b], KINDS, clusters=personas, rng=rng),
+        kind=cohen_kappa(kinds[a], kinds[b], KINDS, clusters=people, rng=rng),
         n_amounts=len(amounts),
         same_cents=same_cents,
         same_cents_interval=same_cents_interval,

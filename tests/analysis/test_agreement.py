@@ -98,6 +98,28 @@ def test_clusters_widen_the_interval(rng: np.random.Generator) -> None:
     assert cohen_kappa(first, second, "ab", clusters=["one"] * 50, rng=rng).interval is None
 
 
+def test_few_clusters_widen_intervals_as_students_t_does(rng: np.random.Generator) -> None:
+    import krippendorff
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    # Six people with twenty dialogues each, of which 0, 2, ..., 10 are read differently.
+    first = np.arange(120) % 2
+    second = np.where(np.arange(120) % 20 < np.arange(120) // 20 * 2, 1 - first, first)
+    of_person = np.arange(120).reshape(6, 20)
+    drawn = [of_person[rng.integers(6, size=6)].ravel() for _ in range(1500)]
+    tables = [np.bincount(2 * first[d] + second[d], minlength=4).reshape(2, 2) for d in drawn]
+    kappas = [cohens_kappa(table, return_results=False) for table in tables]
+    alphas = [krippendorff.alpha([first[d], second[d]], level_of_measurement="nominal") for d in drawn[:300]]
+    people = [str(i // 20) for i in range(120)]
+    kappa = cohen_kappa(*(["ab"[c] for c in row] for row in (first, second)), "ab", clusters=people, rng=rng).interval
+    alpha = krippendorff_alpha([first.tolist(), second.tolist()], "nominal", clusters=people, rng=rng).interval
+    for found, values in ((kappa, kappas), (alpha, alphas)):
+        assert found is not None
+        low, high = np.quantile(values, (0.025, 0.975))
+        # 2.57 (Student's t of 6 people) in place of 1.96, and 6/5 for the variance: 1.44 times as wide
+        assert 1.2 < (found.high - found.low) / (high - low) < 1.7
+
+
 def test_wrong_ratings_are_refused(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match=r"unknown category 'c', expected one of 'a', 'b'"):
         cohen_kappa(["a"], ["c"], "ab", rng=rng)
@@ -184,6 +206,17 @@ def test_agreement_of_all_readers_of_a_run() -> None:
     assert (found.kind.n_units, found.cents.n_units) == (5, 4)
     assert agreement({"rules": rules, "model": model, "ann": hand}, PEOPLE, seed=3) == found
     assert found.to_dict()["pairs"][0]["kind"]["confusion"][0] == [2, 0, 0]
+
+
+def test_dialogues_of_one_person_are_drawn_together() -> None:
+    read = {f"c{i}": REFUSED if i % 2 else amount(10 * i) for i in range(12)}
+    other = {**read, "c0": REFUSED, "c3": amount(10)}
+    of_one = {id_: f"user_7-d{i + 1}" for i, id_ in enumerate(read)}
+    found = agreement({"rules": read, "model": other}, of_one, seed=1)
+    assert found.pairs[0].kind.value is not None and found.cents.value is not None
+    assert (found.pairs[0].kind.interval, found.kind.interval, found.cents.interval) == (None, None, None)
+    of_many = {id_: f"user_{i}-d1" for i, id_ in enumerate(read)}
+    assert agreement({"rules": read, "model": other}, of_many, seed=1).pairs[0].kind.interval is not None
 
 
 def test_undetermined_is_a_kind_and_missing_is_none() -> None:
