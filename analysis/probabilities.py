@@ -27,7 +27,7 @@ MUST_SUM_TO_ONE = ("implicit", "explicit", "percentage")
 """Wordings that ask for numbers that sum to 1; the others ask for relative sizes."""
 ENTROPY_BINS = 50
 SMALLEST_EXPECTED = 5.0
-"""Places of the list that are expected to be drawn less often than this are taken together, as the chi-square test needs."""
+"""The rarest places of the list are taken together until every expected count is at least this, as the chi-square test needs."""
 
 
 class Number(Record):
@@ -52,7 +52,8 @@ class SamplerCheck(Record):
 
     Attributes:
         chi_square, df, p: test of how often each place in the list was drawn, with the exact covariance of independent draws from
-            distributions that all differ; None where the rule leaves nothing to chance.
+            distributions that all differ; None where the rule leaves nothing to chance, or the draws are too few for two groups of
+            places that are each expected `SMALLEST_EXPECTED` times.
         z, z_p: the sum over distributions of (probability of the drawn candidate - its expectation), standardised: above 0 if
             probable candidates are drawn too often; None where their probabilities do not differ.
         n_impossible: draws of a candidate that the rule never draws; anything but 0 is an error of the software.
@@ -300,8 +301,10 @@ def check_sampler(draws: Sequence[Draw], select: Selection) -> SamplerCheck:
         mean = float(q @ p)
         excess += float(p[d.drawn]) - mean
         variance += float(q @ (p - mean) ** 2)
-    rare = expected < SMALLEST_EXPECTED
-    into = np.array([row for row in (*np.eye(longest)[~rare], rare.astype(float)) if row.any()])
+    rising = np.argsort(expected, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(expected[rising]), SMALLEST_EXPECTED)) + 1
+    rare = rising[: max(enough, int((expected < SMALLEST_EXPECTED).sum()))]
+    into = np.vstack([np.isin(np.arange(longest), rare), np.delete(np.eye(longest), rare, axis=0)])
     gap, covariance = into @ gap, into @ covariance @ into.T
     values, vectors = np.linalg.eigh(covariance)
     real = values > 1e-9 * max(1.0, float(values.max()))

@@ -163,6 +163,28 @@ def test_a_rule_without_chance_has_nothing_to_test():
     assert check_sampler([draw([0.5, 0.5])] * 30, "weighted").z is None
 
 
-def test_rarely_drawn_places_are_taken_together():
-    draws = [draw([0.49, 0.49, 0.01, 0.01], drawn=i % 2) for i in range(60)]
-    assert check_sampler(draws, "weighted").df == 2
+@pytest.mark.parametrize(
+    ("probabilities", "n", "df"),
+    [
+        ([0.4, 0.4, 0.1, 0.1], 60, 3),  # all are expected 6 times or more
+        ([0.4, 0.4, 0.05, 0.15], 60, 2),  # 3 join 9
+        ([0.45, 0.45, 0.05, 0.05], 60, 2),  # 3 join 3
+        ([0.49, 0.49, 0.01, 0.01], 60, 1),  # 1.2 are still too few, and join 29.4
+        ([0.3, 0.06, 0.06, 0.06, 0.52], 50, 2),  # 3 join 3, and the third 3 may not be left over
+        ([0.5, 0.5], 8, 0),
+    ],
+)
+def test_rare_places_are_taken_together_until_the_test_holds(probabilities, n, df):
+    draws = [draw(probabilities, drawn=i % 2) for i in range(n)]
+    found = check_sampler(draws, "weighted")
+    assert found.df == df
+    assert (found.p is None) == (df == 0)
+
+
+def test_true_draws_of_rare_places_are_not_suspected():
+    def p_of(seed):
+        rng = np.random.default_rng(seed)
+        one = distribution([0.98, 0.01, 0.005, 0.005])
+        return check_sampler([Draw("p", "c", one, one.draw(rng, "weighted")) for _ in range(40)], "weighted").p
+
+    assert [p_of(seed) for seed in range(20)] == [None] * 20, "0.8 are expected at the rare places together"
