@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from analysis.acts import Act, acts
 from analysis.dynamics import agrees, read_rounds
-from analysis.uncertainty import percentile_interval
-from vs_sim.human.reference import HumanReference
+from analysis.measure import draw_people
+from analysis.uncertainty import bootstrap_ratio, percentile_interval, share_interval
+from vs_sim.human.reference import HumanReference, person
 from vs_sim.records import Record
 
 Unit = Literal["sentence", "turn", "dialogue"]
@@ -50,9 +51,10 @@ PART_OF = frozenset({Act.PLEADS_MEANS, Act.DOUBTS_CHARITY, Act.GIVES_ELSEWHERE})
 
 @dataclass(frozen=True)
 class AnnotatedTurn:
-    """A turn of a persuadee: id of the dialogue, the persuader's turn before it, and its sentences, each with its labels."""
+    """A turn of a persuadee: id of the dialogue, its person, the persuader's turn before it, and its sentences, each with its labels."""
 
     dialogue: str
+    person: str
     heard: str
     sentences: tuple[tuple[str, frozenset[str]], ...]
 
@@ -65,7 +67,8 @@ class Checked(Record):
         unit: ``"sentence"``, ``"turn"`` or ``"dialogue"``.
         n_units, n_dialogues: how many there are.
         n_annotated, n_found: how many have the act by people's labels, and by the rules.
-        precision, recall, f1: 0 to 1, each with the ends of its 95 % interval (dialogues drawn with replacement).
+        precision, recall, f1: 0 to 1, each with the ends of its 95 % interval (people drawn with replacement; the exact
+            one of a precision or recall of 0 or 1, as if it were one yes or no per person).
         f1_tuned: F1 on the dialogues that were in sight when the rules were made.
     """
 
@@ -125,7 +128,8 @@ def annotated_turns(reference: HumanReference) -> list[AnnotatedTurn]:
             if sentence.role == "persuadee" and sentence.turn is not None and sentence.text is not None:
                 by_turn.setdefault(sentence.turn, []).append((sentence.text, frozenset(sentence.acts)))
         for turn, sentences in sorted(by_turn.items()):
-            found.append(AnnotatedTurn(annotation.dialogue, said[turn - 1] if turn else "", tuple(sentences)))
+            who = person(transcript.spec.persuadee)
+            found.append(AnnotatedTurn(annotation.dialogue, who, said[turn - 1] if turn else "", tuple(sentences)))
     return found
 
 
@@ -134,12 +138,14 @@ def check_acts(turns: Iterable[AnnotatedTurn], *, seed: int = 0, n_resamples: in
 
     Args:
         turns: annotated turns of persuadees, whole dialogues.
-        seed: of the resampling of dialogues, 0 or more.
+        seed: of the resampling of people, 0 or more.
         n_resamples: number of bootstrap samples.
     """
+    people: dict[str, str] = {}
     units: dict[Unit, list[tuple[str, frozenset[str], frozenset[Act]]]] = {"sentence": [], "turn": [], "dialogue": []}
     dialogues: dict[str, tuple[frozenset[str], frozenset[Act]]] = {}
     for turn in turns:
+        people[turn.dialogue] = turn.person
         labels = frozenset[str]().union(*(labels for _, labels in turn.sentences))
         found = acts(" ".join(text for text, _ in turn.sentences), turn.heard)
         units["sentence"] += [(turn.dialogue, given, acts(text, turn.heard)) for text, given in turn.sentences]
@@ -147,7 +153,7 @@ def check_acts(turns: Iterable[AnnotatedTurn], *, seed: int = 0, n_resamples: in
         before = dialogues.get(turn.dialogue, (frozenset[str](), frozenset[Act]()))
         dialogues[turn.dialogue] = (before[0] | labels, before[1] | found)
     units["dialogue"] = [(id_, labels, found) for id_, (labels, found) in dialogues.items()]
-    return [_check(act, unit, units[unit], seed, n_resamples) for act in LABELS for unit in units]
+    return [_check(act, unit, units[unit], people, seed, n_resamples) for act in LABELS for unit in units]
 
 
 def check_first_agreement(reference: HumanReference, *, n_rounds: int = 10, seed: int = 0, n_resamples: int = 2000) -> FirstAgreement:
@@ -156,10 +162,11 @@ def check_first_agreement(reference: HumanReference, *, n_rounds: int = 10, seed
     Args:
         reference: human dialogues, of which the annotated ones are used.
         n_rounds: number of rounds to look at.
-        seed: of the resampling of dialogues, 0 or more.
+        seed: of the resampling of people, 0 or more.
         n_resamples: number of bootstrap samples.
     """
     pairs: list[tuple[int | None, int | None]] = []
+    people: list[str] = []
     for transcript, annotation in zip(reference.transcripts, reference.annotations, strict=True):
         if annotation.annotated and not tuned_on(annotation.dialogue):
             labelled = (
@@ -169,11 +176,12 @@ def check_first_agreement(reference: HumanReference, *, n_rounds: int = 10, seed
             )
             rounds = read_rounds(transcript.utterances, n_rounds)
             read = next((number for number, one in enumerate(rounds, 1) if agrees(one)), None)
-            pairs.append((min((number for number in labelled if number <= n_rounds), default=None), read))
+            label = min((number for number in labelled if number <= n_rounds), default=None)
+            pairs.append((label, read))
+            if label is not None and read is not None:
+                people.append(person(transcript.spec.persuadee))
     late = np.array([read - label for label, read in pairs if label is not None and read is not None], dtype=np.float64)
-    rng = np.random.default_rng(seed)
-    means = [late[rng.integers(len(late), size=len(late))].mean() for _ in range(n_resamples)] if len(late) else []
-    interval = percentile_interval(means) if means else None
+    interval = bootstrap_ratio(late, people, rng=np.random.default_rng(seed), n_resamples=n_resamples) if people else None
     return FirstAgreement(
         n_dialogues=len(pairs),
         n_labelled=sum(label is not None for label, _ in pairs),
@@ -187,34 +195,46 @@ def check_first_agreement(reference: HumanReference, *, n_rounds: int = 10, seed
     )
 
 
-def _check(act: Act, unit: Unit, units: Sequence[tuple[str, frozenset[str], frozenset[Act]]], seed: int, n_resamples: int) -> Checked:
+def _check(
+    act: Act,
+    unit: Unit,
+    units: Sequence[tuple[str, frozenset[str], frozenset[Act]]],
+    people: dict[str, str],
+    seed: int,
+    n_resamples: int,
+) -> Checked:
     counts: dict[str, npt.NDArray[np.int64]] = {}  # per dialogue: right, found, annotated, units
     for dialogue, labels, found in units:
         is_annotated, is_found = bool(labels & LABELS[act]), act in found
         row = counts.setdefault(dialogue, np.zeros(4, dtype=np.int64))
         row += (is_annotated and is_found, is_found, is_annotated, 1)
-    held_out = np.array([row for id_, row in counts.items() if not tuned_on(id_)], dtype=np.int64).reshape(-1, 4)
+    unseen = [dialogue for dialogue in counts if not tuned_on(dialogue)]
+    held_out = np.array([counts[dialogue] for dialogue in unseen], dtype=np.int64).reshape(-1, 4)
     tuned = np.array([row for id_, row in counts.items() if tuned_on(id_)], dtype=np.int64).reshape(-1, 4)
-    n = len(held_out)
     total = held_out.sum(axis=0)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples) @ held_out if n else np.zeros((1, 4), dtype=np.int64)
+    people_of = np.array([people[dialogue] for dialogue in unseen])
+    drawing = draw_people(people_of.tolist(), np.random.default_rng(seed), n_resamples)
+    drawn = None if drawing is None else np.rint(drawing @ held_out).astype(np.int64)
     whole = act not in PART_OF
     numbers: dict[str, float | None] = {}
-    for name, scores in (("precision", _precision), ("recall", _recall), ("f1", _f1)):
+    for name, scores, column in (("precision", _precision, 1), ("recall", _recall, 2), ("f1", _f1, None)):
         known = whole or name == "precision"
         value = float(scores(total)) if known else np.nan
         numbers[name] = None if np.isnan(value) else value
-        resampled = scores(drawn)
-        resampled = resampled[~np.isnan(resampled)]
-        interval = percentile_interval(resampled) if numbers[name] is not None and len(resampled) else None
+        interval = None
+        if column is not None and value in (0, 1):
+            n = len(set(people_of[held_out[:, column] > 0]))
+            interval = share_interval(n * int(value), n)
+        elif not np.isnan(value) and drawn is not None:
+            resampled = scores(drawn)
+            interval = percentile_interval(resampled[~np.isnan(resampled)], n=len(set(people_of)))
         numbers[f"{name}_low"], numbers[f"{name}_high"] = interval or (None, None)
     f1_tuned = float(_f1(tuned.sum(axis=0)))
     return Checked(
         act=act,
         unit=unit,
         n_units=int(total[3]),
-        n_dialogues=n,
+        n_dialogues=len(unseen),
         n_annotated=int(total[2]),
         n_found=int(total[1]),
         **numbers,
@@ -263,7 +283,7 @@ def render(checked: Sequence[Checked], first: FirstAgreement) -> str:
         )
         lines += ["", *textwrap.wrap(said, 100, subsequent_indent="  ")]
     notes = (
-        "In brackets: 95 % interval (dialogues drawn with replacement). F1 tuned: on the dialogues that were in sight when the rules were "
+        "In brackets: 95 % interval (people drawn with replacement). F1 tuned: on the dialogues that were in sight when the rules were "
         "made, which flatters them.",
         "pleads_means, doubts_charity and gives_elsewhere are parts of what people labelled as a whole: found is right if it is any "
         "resistance; which share of each was found cannot be known.",

@@ -18,11 +18,12 @@ import pandas as pd
 
 from analysis.acts import Act
 from analysis.dynamics import Course, Round, agrees, by_label, does, names_amount, refuses
-from analysis.uncertainty import TIE
+from analysis.measure import Floats, draw_people, effective_number
+from analysis.uncertainty import TIE, Interval, percentile_interval, share_interval
 from vs_sim.records import Record
 
-Floats = npt.NDArray[np.float64]
 Kind = Literal["in", "by"]
+Ends = tuple[float | None, ...]
 
 CURVES: tuple[tuple[str, str, Kind, Callable[[Round], bool]], ...] = (
     ("agrees", "agrees at this point", "in", agrees),
@@ -44,12 +45,15 @@ class Curve(Record):
         kind: ``"in"`` (of the conversations that have the round) or ``"by"`` (of all).
         label, model: of the condition.
         values: the share in or by rounds 1 to R, 0 to 1.
-        low, high: its 95 % bootstrap interval at each round, personas drawn with replacement; None where no resample differs.
+        low, high: its 95 % bootstrap interval at each round, whole people drawn with replacement; the exact one where the share is 0 or 1,
+            as if it were one yes or no per person; None where there is none.
         n_at_risk: conversations that the share rests on at each round: for ``"in"`` those that have it, for ``"by"`` those that reach it
             without the thing having happened before.
-        n, n_personas: conversations and different personas.
+        n, n_personas: conversations and different people behind their personas.
+        n_effective: number of independent conversations that they are worth at least: `analysis.measure.effective_number`.
         human: the humans' share.
-        human_low, human_high: what 95 % of the samples of `n_personas` human dialogues have, at each round by itself.
+        human_low, human_high: the noise band at each round by itself, as `analysis.measure.human_band` draws it: what the share of
+            `n_effective` conversations that behave as the humans' do leaves about once in twenty times.
         human_n_at_risk, n_human: the same numbers of the humans.
     """
 
@@ -64,6 +68,7 @@ class Curve(Record):
     n_at_risk: tuple[int, ...]
     n: int
     n_personas: int
+    n_effective: int
     human: tuple[float | None, ...]
     human_low: tuple[float | None, ...]
     human_high: tuple[float | None, ...]
@@ -83,13 +88,24 @@ def curves(read: Sequence[Course], human: Sequence[Course], n_rounds: int, *, se
     """
     found = []
     for label, group in by_label(read).items():
+        people = [course.persona for course in group]
+        n_effective = effective_number(people)
         rng, rng_human = np.random.default_rng(seed).spawn(2)
-        drawn, n_personas = _draw_personas([course.persona for course in group], rng, n_resamples)
-        people = rng_human.multinomial(n_personas, np.full(len(human), 1 / len(human)), size=n_resamples) if human else None
+        drawn = draw_people(people, rng, n_resamples)
+        redrawn = draw_people([course.persona for course in human], rng_human, n_resamples) if human else None
+        sample = rng_human.multinomial(n_effective, np.full(len(human), 1 / len(human)), size=n_resamples) if human else None
         for name, title, kind, happens in CURVES:
             share = in_round if kind == "in" else by_round
             own, at_risk = share(group, happens, n_rounds, np.ones((1, len(group))))
             theirs, their_risk = share(human, happens, n_rounds, np.ones((1, len(human))))
+            low, high = _intervals(
+                own[0], None if drawn is None else share(group, happens, n_rounds, drawn)[0], _people(group, kind, happens, n_rounds)
+            )
+            human_low: Ends = (None,) * n_rounds
+            human_high = human_low
+            if redrawn is not None and sample is not None:
+                around = share(human, happens, n_rounds, sample)[0] - share(human, happens, n_rounds, redrawn)[0]
+                human_low, human_high = _bands(theirs[0] + around, _people(human, kind, happens, n_rounds))
             found.append(
                 Curve(
                     name=name,
@@ -98,12 +114,15 @@ def curves(read: Sequence[Course], human: Sequence[Course], n_rounds: int, *, se
                     label=label,
                     model=group[0].model,
                     values=_numbers(own[0]),
-                    **_ends("", share(group, happens, n_rounds, drawn)[0] if n_personas > 1 else None, n_rounds),
+                    low=low,
+                    high=high,
                     n_at_risk=tuple(int(n) for n in at_risk[0]),
                     n=len(group),
-                    n_personas=n_personas,
+                    n_personas=len(set(people)),
+                    n_effective=n_effective,
                     human=_numbers(theirs[0]),
-                    **_ends("human_", share(human, happens, n_rounds, people)[0] if people is not None else None, n_rounds),
+                    human_low=human_low,
+                    human_high=human_high,
                     human_n_at_risk=tuple(int(n) for n in their_risk[0]),
                     n_human=len(human),
                 )
@@ -198,24 +217,42 @@ def write_csv(drawn: Sequence[Curve], path: Path) -> None:
     tidy(drawn).to_csv(path, index=False, lineterminator="\n")
 
 
-def _draw_personas(personas: Sequence[str], rng: np.random.Generator, n_resamples: int) -> tuple[Floats, int]:
-    """How often each conversation counts when whole personas are drawn with replacement, shape (resamples, N); number of personas."""
-    names, persona_of = np.unique(np.asarray(personas), return_inverse=True)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
-    return drawn[:, persona_of].astype(np.float64), len(names)
+def _people(courses: Sequence[Course], kind: Kind, happens: Callable[[Round], bool], n_rounds: int) -> list[int]:
+    """Number of different people of whom is known, at each round, whether it happens: all but those cut off before; in the round."""
+
+    def known(course: Course, number: int) -> bool:
+        if number <= len(course.rounds):
+            return True
+        return kind == "by" and (not course.cut or course.first(happens) is not None)
+
+    return [len({course.persona for course in courses if known(course, number)}) for number in range(1, n_rounds + 1)]
 
 
-def _numbers(values: Floats) -> tuple[float | None, ...]:
+def _numbers(values: Floats) -> Ends:
     return tuple(None if np.isnan(value) else float(value) for value in values)
 
 
-def _ends(prefix: str, resampled: Floats | None, n_rounds: int) -> dict[str, tuple[float | None, ...]]:
-    """The 2.5 % and 97.5 % quantiles at each round; None where there is nothing to see them from."""
-    low: list[float | None] = [None] * n_rounds
-    high: list[float | None] = [None] * n_rounds
-    if resampled is not None:
-        for at in range(n_rounds):
-            seen = resampled[~np.isnan(resampled[:, at]), at]
-            if len(seen) and seen.max() - seen.min() >= TIE:
-                low[at], high[at] = (float(end) for end in np.quantile(seen, (0.025, 0.975)))
-    return {f"{prefix}low": tuple(low), f"{prefix}high": tuple(high)}
+def _intervals(shares: Floats, resampled: Floats | None, n_people: Sequence[int]) -> tuple[Ends, Ends]:
+    """The interval of each round's share: exact where it is 0 or 1, else of the resampled shares, shape (B, R); or None."""
+    found: list[Interval | None] = []
+    for at, (share, n) in enumerate(zip(shares, n_people, strict=True)):
+        if n and min(abs(share), abs(share - 1)) < TIE:
+            found.append(share_interval(n * round(share), n))
+        else:
+            found.append(None if resampled is None else _quantiles(resampled[:, at], n))
+    return _ends(found)
+
+
+def _bands(shares: Floats, n_people: Sequence[int]) -> tuple[Ends, Ends]:
+    """The noise band of each round, of shares around the humans', shape (B, R)."""
+    found = [_quantiles(shares[:, at], n) for at, n in enumerate(n_people)]
+    return _ends([None if band is None else Interval(max(0.0, band.low), min(1.0, band.high)) for band in found])
+
+
+def _quantiles(resampled: Floats, n: int) -> Interval | None:
+    seen = resampled[~np.isnan(resampled)]
+    return percentile_interval(seen, n=n) if n > 1 and len(seen) else None
+
+
+def _ends(found: Sequence[Interval | None]) -> tuple[Ends, Ends]:
+    return tuple(one.low if one else None for one in found), tuple(one.high if one else None for one in found)

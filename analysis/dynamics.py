@@ -17,6 +17,7 @@ from analysis.language import labels
 from analysis.measure import Measured, Quantity, measure
 from vs_sim.amounts import find_amounts
 from vs_sim.clauses import sentences
+from vs_sim.human.reference import person
 from vs_sim.outcome import stated_donation
 from vs_sim.records import ConversationSpec, Role, StatedDonation, StopReason, Transcript
 
@@ -59,7 +60,7 @@ class Course:
     Attributes:
         label: name of the condition, with the model behind it where there are several models.
         model: the persuadee's model.
-        persona: the persuadee's persona.
+        persona: the person behind the persuadee's persona: of the personas made from one person, every conversation has the same.
         rounds: the rounds in order, at most as many as are looked at.
         cut: True if the conversation might have gone on: the limit of rounds or the model's context ended it, not its speakers.
         stop_reason: why it ended.
@@ -104,7 +105,7 @@ def _course(transcript: Transcript, label: str, n_rounds: int) -> Course:
     return Course(
         label=label,
         model=transcript.spec.persuadee_model,
-        persona=transcript.spec.persuadee,
+        persona=person(transcript.spec.persuadee),
         rounds=rounds,
         cut=len(rounds) >= n_rounds or transcript.stop_reason is StopReason.CONTEXT_FULL,
         stop_reason=transcript.stop_reason,
@@ -282,6 +283,7 @@ def dynamics(read: Sequence[Course], human: Sequence[Course], n_rounds: int, *, 
             [value(course) for course in group],
             [course.persona for course in group],
             of_humans[quantity.name],
+            [course.persona for course in human],
             seed=seed,
             n_resamples=n_resamples,
         )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from analysis.measure import Measured, Quantity, measure
+from vs_sim.human.reference import person
 from vs_sim.records import ConversationSpec, Transcript
 
 N_DRAWN = 42
@@ -45,7 +46,7 @@ class Speech:
     Attributes:
         label: name of the condition, with the model behind it where there are several models.
         model: the persuadee's model.
-        persona: the persuadee's persona.
+        persona: the person behind the persuadee's persona: of the personas made from one person, every conversation has the same.
         turns: its turns in order.
         candidates: per turn, the texts that it was drawn from; a single one, or none, where no distribution was verbalized.
     """
@@ -95,7 +96,7 @@ def speeches(transcripts: Iterable[Transcript], planned: Sequence[ConversationSp
                 Speech(
                     label=label,
                     model=spec.persuadee_model,
-                    persona=spec.persuadee,
+                    persona=person(spec.persuadee),
                     turns=tuple(turn.text for turn in turns),
                     candidates=tuple(tuple(c.text for c in turn.distribution.candidates) if turn.distribution else () for turn in turns),
                 )
@@ -286,6 +287,7 @@ def language(spoken: Sequence[Speech], human: Sequence[Speech], *, seed: int, n_
             [value(speech) for speech in group],
             [speech.persona for speech in group],
             of_humans[quantity.name],
+            [speech.persona for speech in human],
             seed=seed,
             n_resamples=n_resamples,
         )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from analysis.uncertainty import bootstrap_ratio, percentile_interval
+from analysis.uncertainty import Interval, bootstrap_ratio, percentile_interval, share_interval
 from vs_sim.records import Record
+
+Floats = npt.NDArray[np.float64]
 
 WIDTH = 100
 """Characters of the plain-text table."""
@@ -43,15 +47,16 @@ class Measured(Record):
         label: name of the condition, with the model behind it where there are several models.
         model: the persuadee's model.
         value: mean over the conversations.
-        low, high: its 95 % bootstrap interval, persuadees' personas drawn with replacement; None with fewer than two personas or if no
-            resample differs from another.
+        low, high: its 95 % bootstrap interval, whole people drawn with replacement; the exact one of a share that is 0 (or 1) in every
+            conversation, as if it were one yes or no per person; else None with fewer than two people or if no resample differs from
+            another.
         n: number of conversations in the mean.
         n_missing: conversations for which the number cannot be computed; they are in no mean.
-        n_personas: number of different personas behind the n.
+        n_personas: number of different people behind the personas of the n; personas made from one person count once.
+        n_effective: number of independent conversations that they are worth at least: `effective_number` of the people.
         human: the same mean over all human dialogues.
-        human_low, human_high: what 95 % of the samples of `n_personas` human dialogues have as their mean: the noise band, which a
-            condition that behaves as people do leaves once in twenty times. Conversations of one persona are not independent, so
-            replicates do not narrow it.
+        human_low, human_high: the noise band, which the mean of `n_effective` conversations that behave as the humans' do leaves about once
+            in twenty times: see `human_band`. Replicates do not narrow it.
         n_human: number of human dialogues in `human`.
     """
 
@@ -66,6 +71,7 @@ class Measured(Record):
     n: int
     n_missing: int
     n_personas: int
+    n_effective: int
     human: float | None
     human_low: float | None
     human_high: float | None
@@ -86,6 +92,7 @@ def measure(
     values: Sequence[float | None],
     personas: Sequence[str],
     human_values: Sequence[float | None],
+    human_people: Sequence[str],
     *,
     seed: int,
     n_resamples: int = 2000,
@@ -96,34 +103,39 @@ def measure(
         quantity: what was measured.
         label, model: of the condition.
         values: one number per conversation; None where it cannot be computed, which is counted and never taken for 0.
-        personas: persuadee's persona of each conversation.
+        personas: person behind the persuadee's persona of each conversation.
         human_values: one number per human dialogue, by the same code; empty where there are no humans to compare with.
+        human_people: person of each human dialogue.
         seed: of the resampling, 0 or more.
         n_resamples: number of bootstrap samples and of human samples.
 
     Raises:
-        ValueError: if there are not as many personas as values, or a number is not finite.
+        ValueError: if there are not as many people as values, or a number is not finite.
     """
-    if len(values) != len(personas):
-        raise ValueError(f"{quantity.name}: {len(values)} values for {len(personas)} personas, expected one persona for each value")
-    observed = [(value, persona) for value, persona in zip(values, personas, strict=True) if value is not None]
-    own = _finite(quantity, [value for value, _ in observed])
-    human = _finite(quantity, [value for value in human_values if value is not None])
-    clusters = [persona for _, persona in observed]
-    n_personas = len(set(clusters))
+    own, clusters = _observed(quantity, values, personas)
+    human, people = _observed(quantity, human_values, human_people)
+    n_effective = effective_number(clusters)
     rng, rng_human = np.random.default_rng(seed).spawn(2)
-    interval = bootstrap_ratio(own, clusters, rng=rng, n_resamples=n_resamples) if observed else None
-    band = human_band(human, n_personas, rng=rng_human, n_resamples=n_resamples) if observed and len(human) else None
+    interval = None
+    if quantity.unit == "share" and len(own) and own[0] in (0, 1) and (own == own[0]).all():
+        n_people = len(set(clusters))
+        interval = share_interval(n_people * int(own[0]), n_people)
+    elif len(own):
+        interval = bootstrap_ratio(own, clusters, rng=rng, n_resamples=n_resamples)
+    band = human_band(human, people, n_effective, rng=rng_human, n_resamples=n_resamples) if len(own) and len(human) else None
+    if band:
+        band = within(band, human, quantity.unit)
     return Measured(
         **quantity._asdict(),
         label=label,
         model=model,
-        value=float(own.mean()) if observed else None,
+        value=float(own.mean()) if len(own) else None,
         low=interval[0] if interval else None,
         high=interval[1] if interval else None,
-        n=len(observed),
-        n_missing=len(values) - len(observed),
-        n_personas=n_personas,
+        n=len(own),
+        n_missing=len(values) - len(own),
+        n_personas=len(set(clusters)),
+        n_effective=n_effective,
         human=float(human.mean()) if len(human) else None,
         human_low=band[0] if band else None,
         human_high=band[1] if band else None,
@@ -131,19 +143,70 @@ def measure(
     )
 
 
-def human_band(
-    human: np.ndarray[tuple[int], np.dtype[np.float64]], n: int, *, rng: np.random.Generator, n_resamples: int
-) -> tuple[float, float] | None:
-    """The 2.5 % and 97.5 % quantiles of the means of `n` numbers drawn with replacement from the humans'; None if all are the same."""
-    return percentile_interval([human[rng.integers(len(human), size=n)].mean() for _ in range(n_resamples)])
+def effective_number(people: Sequence[str]) -> int:
+    """Number of independent conversations that conversations of these people are worth at least, whatever those of one person share.
+
+    (sum m)^2 / sum m^2, where m is a person's number of conversations, rounded down; 0 without any.
+
+    Source:
+        Kish (1965), "Survey Sampling": the effective size of a sample with unequal weights, here of fully alike conversations of a person.
+    """
+    sizes = list(Counter(people).values())
+    return sum(sizes) ** 2 // sum(size**2 for size in sizes) if sizes else 0
 
 
-def _finite(quantity: Quantity, values: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    array = np.asarray(values, dtype=np.float64)
+def human_band(human: Floats, people: Sequence[str], n: int, *, rng: np.random.Generator, n_resamples: int) -> Interval | None:
+    """Where the mean of `n` new, independent conversations lies 95 % of the time if they behave as the humans' do.
+
+    The human mean plus the 2.5 % and 97.5 % quantiles of the mean of `n` draws minus that of a redrawn human sample: the humans at hand are
+    themselves a sample, whose mean is not the population's.
+
+    Args:
+        human: one number per human dialogue, at least one.
+        people: person of each; whole people are redrawn, since the dialogues of one resemble each other.
+        n: number of conversations, at least 1.
+        rng: generator of the draws.
+        n_resamples: number of draws.
+
+    Returns:
+        The band, widened for few people as `percentile_interval` does; None below two people, or if all numbers are the same.
+    """
+    drawn = draw_people(people, rng, n_resamples)
+    if drawn is None:
+        return None
+    reference = (drawn @ human) / drawn.sum(axis=1)
+    sample = human[rng.integers(len(human), size=(n_resamples, n))].mean(axis=1)
+    return percentile_interval(human.mean() + sample - reference, n=len(set(people)))
+
+
+def draw_people(people: Sequence[str], rng: np.random.Generator, n_resamples: int) -> Floats | None:
+    """How often each conversation counts when whole people are drawn with replacement, shape (n_resamples, N); None below two people."""
+    names, person_of = np.unique(np.asarray(people), return_inverse=True)
+    n = len(names)
+    if n < 2:
+        return None
+    drawn = rng.integers(n, size=(n_resamples, n)) + n * np.arange(n_resamples)[:, None]
+    times = np.bincount(drawn.ravel(), minlength=n * n_resamples).reshape(n_resamples, n)
+    return times[:, person_of].astype(np.float64)
+
+
+def within(band: Interval, human: Floats, unit: str) -> Interval:
+    """A band cut off where no mean can be: below 0 if no human number is, and above 1 if no human share is."""
+    low = max(0.0, band.low) if human.min() >= 0 else band.low
+    high = min(1.0, band.high) if unit == "share" and human.max() <= 1 else band.high
+    return Interval(low, high)
+
+
+def _observed(quantity: Quantity, values: Sequence[float | None], people: Sequence[str]) -> tuple[Floats, list[str]]:
+    """The numbers that can be computed, and the person of each."""
+    if len(values) != len(people):
+        raise ValueError(f"{quantity.name}: {len(values)} values for {len(people)} people, expected one person for each value")
+    known = [(value, person) for value, person in zip(values, people, strict=True) if value is not None]
+    array = np.array([value for value, _ in known], dtype=np.float64)
     if not np.isfinite(array).all():
         wrong = float(array[~np.isfinite(array)][0])
         raise ValueError(f"{quantity.name}: a value is {wrong!r}, expected a number, or None if it cannot be computed")
-    return array
+    return array, [person for _, person in known]
 
 
 def tidy(measured: Sequence[Measured]) -> pd.DataFrame:
@@ -178,11 +241,12 @@ def render(measured: Sequence[Measured], heading: str, notes: Sequence[str] = ()
     for start in range(0, len(labels), N_COLUMNS):
         lines += ["", *_block(names, labels[start : start + N_COLUMNS], of)]
     with_humans = any(m.human is not None for m in measured)
-    own = ["In brackets: 95 % interval (personas drawn with replacement)."]
+    own = ["In brackets: 95 % interval (people drawn with replacement)."]
     if with_humans:
         own = [
-            "In brackets: 95 % interval (personas drawn with replacement); for humans, what samples of as many human dialogues as the "
-            "condition with the fewest personas has personas have as their mean. + above, - below the humans' range at its own size."
+            "In brackets: 95 % interval (people drawn with replacement); for humans, the range of the means of new human samples, as large "
+            "as the condition with the fewest people. + above, - below the humans' range at its own size. About one number in twenty is "
+            "marked by chance alone."
         ]
     missing = [f"{m.title}, {m.label}: {m.n_missing} of {m.n + m.n_missing}" for m in measured if m.n and m.n_missing]
     if missing:
@@ -207,7 +271,7 @@ def _block(names: Sequence[str], labels: Sequence[str], of: dict[tuple[str, str]
     for name in names:
         row = [of[name, label] for label in labels if (name, label) in of]
         any_ = next(m for (at, _), m in of.items() if at == name)
-        widest = min((m for m in of.values() if m.name == name and m.human_low is not None), key=lambda m: m.n_personas, default=any_)
+        widest = min((m for m in of.values() if m.name == name and m.human_low is not None), key=lambda m: m.n_effective, default=any_)
         cells = [_cell(any_.unit, widest.human, widest.human_low, widest.human_high, " ")] if with_humans else []
         marks = {"above": "+", "below": "-"}
         at = {m.label: _cell(m.unit, m.value, m.low, m.high, marks.get(m.side or "", " ")) for m in row}

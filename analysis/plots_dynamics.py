@@ -84,7 +84,7 @@ def figure(curves: Sequence[Curve], note: str = "") -> Figure:
     width = max(LEFT + column * len(labels) + 0.08, 3.4)
     heads = [textwrap.wrap(label.replace("_", "_ "), int(column * 12)) for label in labels]
     handles, legend = _legend(curves)
-    n_legend_columns = 1 if width < 5 else 3
+    n_legend_columns = 1 if width < 5 else 2 if width < 6.4 else 3
     notes = [line for text in (DENOMINATORS, note) for line in textwrap.wrap(text, int(width * 18))]
     head = 0.1 + 0.125 * (max(map(len, heads)) + 1)
     legend_inches = 0.15 * -(-len(legend) // n_legend_columns)
@@ -182,7 +182,7 @@ def _legend(curves: Sequence[Curve]) -> tuple[list[Any], list[str]]:
     labels = []
     if any(value is not None for curve in curves for value in curve.human):
         handles += [Line2D([], [], color=HUMAN_EDGE, linewidth=1.4), Patch(facecolor=BAND, alpha=0.6, linewidth=0)]
-        labels += [f"humans (n = {max(curve.n_human for curve in curves)})", "95 % of human samples of the same size"]
+        labels += [f"humans (n = {max(curve.n_human for curve in curves)})", "95 % of new human samples of that size"]
     handles.append(Line2D([], [], color=STYLES[0].color, linewidth=1.1, marker=STYLES[0].marker, markersize=3.4, markeredgecolor="white"))
     labels.append("condition, with 95 % interval")
     return handles, labels

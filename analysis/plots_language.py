@@ -25,7 +25,7 @@ LABEL_CHARACTERS = 24
 def draw_measured(ax: Axes, measured: Sequence[Measured]) -> None:
     """One number of every condition, a row each: point and 95 % interval, over the humans' value and range.
 
-    The grey band in a condition's row is what 95 % of the samples of as many human dialogues as it has personas have as their mean.
+    The grey band in a condition's row is the range of means that a new human sample of its size leaves once in twenty times.
 
     Args:
         ax: where to draw.
@@ -104,7 +104,7 @@ def figure(measured: Sequence[Measured], note: str = "") -> Figure:
     names = []
     if any(m.human is not None for m in measured):
         handles += [Line2D([], [], color=HUMAN_EDGE, linewidth=1.2), Patch(facecolor=BAND, alpha=0.6, linewidth=0)]
-        names += [f"humans (n = {max(m.n_human for m in measured)})", "95 % of human samples of as many dialogues as personas"]
+        names += [f"humans (n = {max(m.n_human for m in measured)})", "95 % of new human samples of that size"]
     handles.append(Line2D([], [], color=STYLES[0].color, linewidth=1.4, marker=STYLES[0].marker, markersize=4.2, markeredgecolor="white"))
     names.append("mean with 95 % interval")
     result.legend(

@@ -55,7 +55,7 @@ CANDIDATES = Quantity("candidate_semantic_diversity", "Candidates' meaning", "sh
 NOTES = (
     "Meaning: cosines of all-MiniLM-L6-v2 embeddings (8-bit weights) of turns. Semantic diversity: 1 - mean cosine of the turns of one "
     "persuadee. Candidates' meaning: 1 - mean cosine of the candidates of a turn.",
-    "Alike between conversations of different personas: turns of the same round; whole sides (the mean of a persuadee's turns). Same "
+    "Alike between conversations of different people: turns of the same round; whole sides (the mean of a persuadee's turns). Same "
     "persona: turns of the same round of its replicates. The higher, the more the batch speaks with one voice.",
 )
 
@@ -131,6 +131,7 @@ def semantic(spoken: Sequence[Speech], human: Sequence[Speech], embed: Embed, *,
                 [value(speech, embed) for speech in group],
                 [speech.persona for speech in group],
                 of_humans,
+                [speech.persona for speech in human],
                 seed=seed,
                 n_resamples=n_resamples,
             )

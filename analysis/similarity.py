@@ -1,8 +1,8 @@
 """How alike the conversations of one condition are: whether a batch of different people speaks with different voices.
 
-A similarity is taken of every pair of conversations whose personas differ, so its mean does not depend on how many conversations there
-are. Intervals draw personas with replacement and use the pairs between different personas only: a persona that is drawn twice is no
-proof that two people speak alike.
+A similarity is taken of every pair of conversations of different people, so its mean does not depend on how many conversations there
+are. Intervals draw people with replacement and use the pairs between different people only: a person who is drawn twice is no proof that
+two people speak alike. The personas made from one person are that person.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.language import Speech, by_label, ngrams
-from analysis.measure import Measured, Quantity, measure
-from analysis.uncertainty import percentile_interval
+from analysis.measure import Measured, Quantity, draw_people, effective_number, measure, within
+from analysis.uncertainty import Interval, percentile_interval
 
 Floats = npt.NDArray[np.float64]
 Similarity = Callable[[Sequence[Speech]], Floats]
@@ -23,11 +23,14 @@ Similarity = Callable[[Sequence[Speech]], Floats]
 
 TRIGRAMS = Quantity("trigram_overlap", "Trigrams in common, %", "percent")
 VERBATIM = Quantity("verbatim_elsewhere", "Turns said elsewhere", "share")
+MAX_DRAWN = 0.5
+"""Share of the human sample up to which drawing from it without replacement shows how samples vary."""
 
 NOTES = (
-    "Trigrams in common: Jaccard similarity of all the word trigrams of two persuadees of different personas, mean over pairs.",
-    "Turns said elsewhere: share of turns whose words also are a whole turn of another persona. It grows with the number of "
-    "conversations, so the humans' is that of samples of as many dialogues as there are personas. Both also depend on how much is said.",
+    "Trigrams in common: Jaccard similarity of all the word trigrams of two persuadees who are different people, mean over pairs.",
+    "Turns said elsewhere: share of turns whose words also are a whole turn of another person. It grows with the number of conversations, "
+    "so the humans' is that of samples of as many people; no range is known for more than half of them. Both also depend on how much is "
+    "said.",
 )
 
 
@@ -68,7 +71,7 @@ def between(
     seed: int,
     n_resamples: int = 2000,
 ) -> list[Measured]:
-    """The mean similarity of conversations of different personas, per condition, beside the humans'.
+    """The mean similarity of conversations of different people, per condition, beside the humans'.
 
     Args:
         quantity: what the similarity is.
@@ -80,33 +83,33 @@ def between(
 
     Returns:
         One record per condition. `n` counts the conversations that can be compared with another one; the interval is None below three
-        personas; the humans' range is that of the mean over the pairs of as many human dialogues as there are personas.
+        people; the humans' range is that of `analysis.measure.human_band`, of means over pairs.
     """
-    human_sums = _persona_sums(similarity(human), human) if human else None
+    human_pairs = _pairs(similarity(human), human) if human else None
     result = []
     for label, group in by_label(spoken).items():
-        sums = _persona_sums(similarity(group), group)
+        pairs = _pairs(similarity(group), group)
         rng, rng_human = np.random.default_rng(seed).spawn(2)
-        n_personas = len(sums[0])
-        enough = n_personas >= 3
-        low, high = _interval(_resampled(sums, n_personas, rng, n_resamples), n_personas) if enough else (None, None)
-        band = _interval(_resampled(human_sums, n_personas, rng_human, n_resamples)) if human_sums and n_personas > 1 else (None, None)
-        comparable = {persona for persona, n_pairs in zip(_personas(group), sums[1].sum(axis=1), strict=True) if n_pairs}
-        n = sum(speech.persona in comparable for speech in group)
+        comparable = [speech.persona for speech, n_pairs in zip(group, pairs[1].sum(axis=1), strict=True) if n_pairs]
+        n_personas, n_effective = len(set(comparable)), effective_number(comparable)
+        drawn = draw_people([speech.persona for speech in group], rng, n_resamples) if n_personas >= 3 else None
+        interval = None if drawn is None else percentile_interval(_known(_means(pairs, drawn)), n=n_personas)
+        band = _band(human_pairs, human, n_effective, quantity, rng_human, n_resamples) if human_pairs and n_effective > 1 else None
         result.append(
             Measured(
                 **quantity._asdict(),
                 label=label,
                 model=group[0].model,
-                value=_mean(sums),
-                low=low,
-                high=high,
-                n=n,
-                n_missing=len(group) - n,
-                n_personas=len(comparable),
-                human=_mean(human_sums) if human_sums else None,
-                human_low=band[0],
-                human_high=band[1],
+                value=_mean(pairs),
+                low=interval.low if interval else None,
+                high=interval.high if interval else None,
+                n=len(comparable),
+                n_missing=len(group) - len(comparable),
+                n_personas=n_personas,
+                n_effective=n_effective,
+                human=_mean(human_pairs) if human_pairs else None,
+                human_low=band.low if band else None,
+                human_high=band.high if band else None,
                 n_human=len(human),
             )
         )
@@ -116,9 +119,9 @@ def between(
 def replicates(
     quantity: Quantity, similarity: Similarity, spoken: Sequence[Speech], *, seed: int, n_resamples: int = 2000
 ) -> list[Measured]:
-    """The mean similarity of the conversations of one and the same persona, per condition; people have no replicates to compare with.
+    """The mean similarity of the conversations of one and the same person, per condition; no replicates of people are compared with.
 
-    `n` counts the personas with at least two conversations, `n_missing` those with one.
+    `n` counts the people with at least two conversations, `n_missing` those with one.
     """
     result = []
     for label, group in by_label(spoken).items():
@@ -128,7 +131,7 @@ def replicates(
             own = np.array([i for i, speech in enumerate(group) if speech.persona == persona])
             pairs = matrix[np.ix_(own, own)][np.triu_indices(len(own), 1)]
             values.append(None if np.isnan(pairs).all() else float(np.nanmean(pairs)))
-        result.append(measure(quantity, label, group[0].model, values, _personas(group), [], seed=seed, n_resamples=n_resamples))
+        result.append(measure(quantity, label, group[0].model, values, _personas(group), [], [], seed=seed, n_resamples=n_resamples))
     return result
 
 
@@ -136,45 +139,49 @@ def _personas(group: Sequence[Speech]) -> list[str]:
     return list(dict.fromkeys(speech.persona for speech in group))
 
 
-def _persona_sums(matrix: Floats, group: Sequence[Speech]) -> tuple[Floats, Floats]:
-    """Sum of the similarities, and number of them, between the conversations of every two different personas; 0 on the diagonal."""
-    personas = _personas(group)
-    member = np.zeros((len(personas), len(group)))
-    at = {persona: i for i, persona in enumerate(personas)}
-    for i, speech in enumerate(group):
-        member[at[speech.persona], i] = 1
-    known = ~np.isnan(matrix)
-    sums = member @ np.where(known, matrix, 0.0) @ member.T
-    counts = member @ known @ member.T
-    for array in (sums, counts):
-        np.fill_diagonal(array, 0.0)
-    return sums, counts
+def _pairs(matrix: Floats, group: Sequence[Speech]) -> tuple[Floats, Floats]:
+    """The similarities of the conversations of different people, 0 where there is none; and 1 where there is one, else 0."""
+    people = np.unique([speech.persona for speech in group], return_inverse=True)[1]
+    known = ~np.isnan(matrix) & (people[:, None] != people[None, :])
+    return np.where(known, matrix, 0.0), known.astype(np.float64)
 
 
-def _mean(sums: tuple[Floats, Floats]) -> float | None:
-    total = sums[1].sum()
-    return float(sums[0].sum() / total) if total else None
+def _mean(pairs: tuple[Floats, Floats]) -> float | None:
+    total = pairs[1].sum()
+    return float(pairs[0].sum() / total) if total else None
 
 
-def _resampled(sums: tuple[Floats, Floats], n: int, rng: np.random.Generator, n_resamples: int) -> Floats:
-    """The mean over the pairs between different personas when `n` personas are drawn with replacement; draws without pairs are left out."""
-    n_personas = len(sums[0])
-    drawn = rng.multinomial(n, np.full(n_personas, 1 / n_personas), size=n_resamples).astype(np.float64)
-    total, count = (((drawn @ array) * drawn).sum(axis=1) for array in sums)
-    return np.asarray(total[count > 0] / count[count > 0])
+def _means(pairs: tuple[Floats, Floats], drawn: Floats) -> Floats:
+    """The mean over the pairs where each conversation counts as often as it is drawn, shape (samples, conversations); NaN without pairs."""
+    total, count = (((drawn @ array) * drawn).sum(axis=1) for array in pairs)
+    return np.asarray(np.divide(total, count, out=np.full(len(drawn), np.nan), where=count > 0))
 
 
-def _interval(values: Floats, n: int | None = None) -> tuple[float | None, float | None]:
-    interval = percentile_interval(values, n=n) if len(values) else None
-    return (None, None) if interval is None else (interval.low, interval.high)
+def _known(values: Floats) -> Floats:
+    return values[~np.isnan(values)]
+
+
+def _band(
+    pairs: tuple[Floats, Floats], human: Sequence[Speech], n: int, quantity: Quantity, rng: np.random.Generator, n_resamples: int
+) -> Interval | None:
+    """`analysis.measure.human_band` of a mean over pairs."""
+    people = [speech.persona for speech in human]
+    redrawn, mean = draw_people(people, rng, n_resamples), _mean(pairs)
+    if redrawn is None or mean is None:
+        return None
+    sample = rng.multinomial(n, np.full(len(human), 1 / len(human)), size=n_resamples).astype(np.float64)
+    means = _known(mean + _means(pairs, sample) - _means(pairs, redrawn))
+    band = percentile_interval(means, n=len(set(people))) if len(means) else None
+    return within(band, pairs[0], quantity.unit) if band else None
 
 
 class _Repeats:
-    """Which turns are said by more than one persona.
+    """Which turns are said by more than one person.
 
     Attributes:
-        said: share of the turns of a persona (mean over its conversations) that are this turn, shape (turns said by several, personas).
-        n_personas: number of personas with at least one turn that has a word.
+        said: share of the turns of a person (sum over the conversations) that are this turn, shape (turns said by several, people).
+        n_personas: number of people with at least one turn that has a word.
+        people: person of each such conversation.
         n: number of such conversations.
     """
 
@@ -182,7 +189,8 @@ class _Repeats:
         turns = [[" ".join(turn) for turn in speech.words if turn] for speech in group]
         kept = [(speech.persona, own) for speech, own in zip(group, turns, strict=True) if own]
         self.n = len(kept)
-        personas = list(dict.fromkeys(persona for persona, _ in kept))
+        self.people = [persona for persona, _ in kept]
+        personas = list(dict.fromkeys(self.people))
         self.n_personas = len(personas)
         at = {persona: i for i, persona in enumerate(personas)}
         self.n_conversations = np.zeros(len(personas))
@@ -197,7 +205,7 @@ class _Repeats:
             self.said[row, list(shares)] = list(shares.values())
 
     def share(self, drawn: Floats) -> Floats:
-        """Share of turns that another drawn persona says too, mean over conversations; `drawn` (samples, personas) counts the draws."""
+        """Share of turns that another drawn person says too, mean over conversations; `drawn` (samples, personas) counts the draws."""
         said_by = (drawn > 0).astype(np.float64) @ (self.said > 0).T.astype(np.float64)
         return np.asarray((((drawn @ self.said.T) * (said_by > 1)).sum(axis=1)) / (drawn @ self.n_conversations))
 
@@ -205,25 +213,30 @@ class _Repeats:
 def _verbatim(group: Sequence[Speech], humans: _Repeats, *, seed: int, n_resamples: int) -> Measured:
     """`VERBATIM` of one condition.
 
-    A bootstrap sample holds fewer different personas than the batch, so its shares are lower: the interval is that of their spread,
-    put around the value.
+    A bootstrap sample holds fewer different people than the batch, so its shares are lower: the interval is that of their spread, put
+    around the value. For the same reason the humans are drawn without replacement. Samples of n out of N then vary with 1 / n - 1 / N;
+    widened to 1 / n' + 1 / N they vary as new samples that are worth n' independent people do around the mean of these N humans.
     """
     repeats = _Repeats(group)
-    n = repeats.n_personas
+    n, n_effective = repeats.n_personas, effective_number(repeats.people)
     value = low = high = human = human_low = human_high = None
     rng, rng_human = np.random.default_rng(seed).spawn(2)
     if n > 1:
         value = float(repeats.share(np.ones((1, n)))[0])
         resampled = repeats.share(rng.multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(np.float64))
-        low, high = _interval(resampled - resampled.mean() + value, n)
-        low, high = None if low is None else max(0.0, low), None if high is None else min(1.0, high)
+        if interval := percentile_interval(resampled - resampled.mean() + value, n=n):
+            low, high = within(interval, resampled, "share")
     if 1 < n <= humans.n_personas:
         drawn = np.zeros((n_resamples, humans.n_personas))
         for row in drawn:
             row[rng_human.choice(humans.n_personas, size=n, replace=False)] = 1
         of_humans = humans.share(drawn)
         human = float(of_humans.mean())
-        human_low, human_high = _interval(of_humans)
+        if n <= MAX_DRAWN * humans.n_personas:
+            n_humans = humans.n_personas
+            wider = np.sqrt((1 / n_effective + 1 / n_humans) / (1 / n - 1 / n_humans))
+            if band := percentile_interval(human + wider * (of_humans - human), n=n_humans):
+                human_low, human_high = within(band, of_humans, "share")
     return Measured(
         **VERBATIM._asdict(),
         label=group[0].label,
@@ -234,6 +247,7 @@ def _verbatim(group: Sequence[Speech], humans: _Repeats, *, seed: int, n_resampl
         n=repeats.n if n > 1 else 0,
         n_missing=len(group) - (repeats.n if n > 1 else 0),
         n_personas=n,
+        n_effective=n_effective,
         human=human,
         human_low=human_low,
         human_high=human_high,

@@ -166,7 +166,7 @@ NOTHING = FirstAgreement(
 
 
 def turn(dialogue, *sentences):
-    return AnnotatedTurn(dialogue, ASK, tuple((text, frozenset({label} if label else ())) for text, label in sentences))
+    return AnnotatedTurn(dialogue, dialogue, ASK, tuple((text, frozenset({label} if label else ())) for text, label in sentences))
 
 
 def test_the_check_counts_sentences_turns_and_dialogues_of_the_unseen_half():
@@ -215,6 +215,25 @@ def test_intervals_cover_the_precision_that_the_dialogues_were_made_with():
     assert covered >= 33
 
 
+def test_dialogues_of_one_person_are_no_more_evidence_than_one():
+    def precision(people):
+        found = []
+        for n, (id_, who) in enumerate(zip(HELD_OUT, people, strict=True)):
+            labels = frozenset({"agree-donation" if n % 4 < 2 else "other"})
+            found.append(AnnotatedTurn(id_, who, ASK, (("I will donate", labels),)))
+        return next(c for c in check_acts(found, n_resamples=1000) if (c.act, c.unit) == (Act.AGREES, "dialogue"))
+
+    alone, pairs = precision(range(20)), precision([n // 2 for n in range(20)])
+    assert alone.n_dialogues == pairs.n_dialogues == 20 and alone.precision == pairs.precision == 0.5
+    assert pairs.precision_high - pairs.precision_low > 1.25 * (alone.precision_high - alone.precision_low)
+
+
+def test_a_precision_of_one_has_the_exact_interval():
+    of = {(c.act, c.unit): c for c in check_acts([turn(id_, ("I will donate", "agree-donation")) for id_ in HELD_OUT], n_resamples=50)}
+    c = of[Act.AGREES, "turn"]
+    assert (c.precision, c.precision_low, c.precision_high) == (1.0, pytest.approx(0.025 ** (1 / 20)), 1.0)
+
+
 def test_half_of_all_dialogues_are_unseen():
     assert 0.45 < sum(map(tuned_on, (f"2018_{n}_live" for n in range(2000)))) / 2000 < 0.55
 
@@ -232,12 +251,12 @@ def test_annotated_turns_of_a_reference_carry_what_was_heard(tmp_path):
     )
     reference = import_human(write_csv(tmp_path / "data", [talk], annotated="300_"), tmp_path / "ref")
     labels = ("Sure!", frozenset({"agree-donation"})), ("What for?", frozenset({"ask-org-info", "thank"}))
-    assert annotated_turns(reference) == [AnnotatedTurn("2018_1_live", "Hi, would you give some?", labels)]
+    assert annotated_turns(reference) == [AnnotatedTurn("2018_1_live", "user_2", "Hi, would you give some?", labels)]
 
 
 def test_the_first_agreement_is_compared_by_its_round(tmp_path):
     def talk(id_, turns, labelled):
-        return Talk(id_, turns=turns, annotated=True, acts=((labelled, turns[labelled], "agree-donation", ""),))
+        return Talk(id_, ("user_1", f"user_{id_}"), turns=turns, annotated=True, acts=((labelled, turns[labelled], "agree-donation", ""),))
 
     soon = (ASK, "I will donate.", TOLD, "I will donate.")
     late = (TOLD, "Nice.", ASK, "I will donate.")

@@ -223,15 +223,17 @@ def test_curves_carry_intervals_bands_and_sizes_and_are_the_same_for_the_same_se
     ):
         assert low <= value <= high and human_low <= human <= human_high
     refused = next(curve for curve in found if curve.name == "refused_by")
-    assert refused.values == (0.0,) * 4 and refused.low == (None,) * 4
+    assert refused.values == refused.low == (0.0,) * 4
+    assert refused.high == (pytest.approx(1 - 0.025 ** (1 / 20)),) * 4  # exact, of 20 people
     frame = over_rounds.tidy(found)
     assert len(frame) == 4 * len(over_rounds.CURVES) and list(frame["round"][:4]) == [1, 2, 3, 4]
 
 
 def test_without_humans_or_with_one_persona_there_is_no_band_and_no_interval():
     found = curves([course("oa"), course("oo")], [], 2, seed=1, n_resamples=50)
-    assert all(c.human == (None, None) and c.human_low == (None, None) and c.low == (None, None) for c in found)
-    assert found[0].values == (0.0, 0.5)
+    assert all(c.human == (None, None) and c.human_low == (None, None) for c in found)
+    assert found[0].values == (0.0, 0.5) and found[0].low == (0.0, None)  # of one person: 0 to .975, and nothing
+    assert found[0].high == (pytest.approx(0.975), None)
 
 
 def test_intervals_cover_and_replicates_of_a_persona_do_not_narrow_them():
@@ -243,6 +245,31 @@ def test_intervals_cover_and_replicates_of_a_persona_do_not_narrow_them():
     single = made_up(30, 0.4, 9, n_rounds=1)
     once, thrice = (curves(group, [], 1, seed=1, n_resamples=400)[0] for group in (single, single * 3))
     assert thrice.high[0] - thrice.low[0] == pytest.approx(once.high[0] - once.low[0], abs=0.03)
+
+
+def test_a_cut_off_conversation_is_no_evidence_of_what_it_never_reached():
+    cut = curves([course("o", persona=str(n)) for n in range(30)] + [course("oo", persona="x")], [], 2, seed=1, n_resamples=50)
+    agreed = next(curve for curve in cut if curve.name == "agreed_by")
+    assert agreed.high == (pytest.approx(1 - 0.025 ** (1 / 31)), pytest.approx(0.975))
+    ended = [course("o", cut=False, persona=str(n)) for n in range(30)] + [course("oo", persona="x")]
+    agreed = next(curve for curve in curves(ended, [], 2, seed=1, n_resamples=50) if curve.name == "agreed_by")
+    assert agreed.high[1] == pytest.approx(1 - 0.025 ** (1 / 31))
+
+
+def test_new_people_leave_the_band_of_a_curve_once_in_twenty():
+    outside = []
+    for seed in range(80):
+        for curve in curves(made_up(40, 0.3, seed, n_rounds=2), made_up(200, 0.3, 1000 + seed, n_rounds=2), 2, seed=seed, n_resamples=150)[
+            :2
+        ]:
+            outside += [not low <= x <= high for x, low, high in zip(curve.values, curve.human_low, curve.human_high, strict=True)]
+    assert 0.015 < sum(outside) / len(outside) < 0.09
+
+
+def test_courses_of_personas_of_one_person_are_of_one_person():
+    planned = [spec_of(n, persona=f"user_7-d{n}") for n in (1, 2)]
+    read = courses([transcript(one, HELLO) for one in planned], planned, 3)
+    assert [one.persona for one in read] == ["user_7", "user_7"]
 
 
 def test_people_who_behave_like_the_humans_stay_in_the_band():
@@ -283,6 +310,19 @@ def test_the_figure_has_a_panel_for_every_share_and_condition_on_one_scale():
     texts = [text.get_text() for text in drawn.texts]
     assert any("n = 20" in text for text in texts) and any("Small." in text for text in texts)
     assert "20" in [text.get_text() for ax in drawn.axes for text in ax.texts]  # still there
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_nothing_is_cut_off(n):
+    group = [one for i in range(n) for one in made_up(20, 0.4, i, label=f"vs_human_probability_{i} (provider:a-model)")]
+    drawn = figure(curves(group, made_up(50, 0.3, 3), 4, seed=1, n_resamples=50), note="Small model: no evidence. " * 4)
+    drawn.canvas.draw()
+    page = drawn.bbox
+    for box in [*(ax.get_tightbbox() for ax in drawn.axes), drawn.legends[0].get_window_extent()]:
+        assert box.x0 >= page.x0 and box.y0 >= page.y0 and box.x1 <= page.x1 and box.y1 <= page.y1
+    for text in drawn.texts:
+        box = text.get_window_extent()
+        assert box.x0 >= page.x0 and box.x1 <= page.x1 and not box.overlaps(drawn.legends[0].get_window_extent())
 
 
 def test_no_condition_or_too_many_are_refused():

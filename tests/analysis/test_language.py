@@ -181,6 +181,11 @@ def test_speeches_are_the_persuadees_turns_of_complete_conversations() -> None:
     assert [speech.label for speech in speeches(done, plan, "run-a")] == ["direct, run-a", "vs, run-a"]
 
 
+def test_personas_of_one_person_are_one_person() -> None:
+    done = [_transcript("vs", ["Hello.", "Hi."], persona=persona) for persona in ("user_7-d1", "user_7-d2", "ann")]
+    assert [speech.persona for speech in speeches(done, [t.spec for t in done])] == ["user_7", "user_7", "ann"]
+
+
 def test_labels_name_the_model_where_there_are_several() -> None:
     plan = [_transcript("direct", [], model=model).spec for model in ("m:one", "m:two")]
     assert list(labels(plan).values()) == ["direct (m:one)", "direct (m:two)"]

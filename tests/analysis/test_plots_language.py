@@ -11,7 +11,7 @@ HUMAN = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
 
 def _of(name: str, label: str, values: Sequence[float | None], human: Sequence[float | None] = HUMAN) -> Measured:
     quantity = Quantity(name, name.capitalize(), "share")
-    return measure(quantity, label, "m", values, [str(i) for i in range(len(values))], human, seed=1, n_resamples=100)
+    return measure(quantity, label, "m", values, [str(i) for i in range(len(values))], human, list("abcdef"), seed=1, n_resamples=100)
 
 
 def test_point_interval_human_value_and_band_are_where_the_numbers_are() -> None:
