@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.distance import Floats, ks_of, mean_of, share_zero_of
+from analysis.distance import Floats, ks_of, mean_of, share_zero_of, shares, tabulate
 from analysis.draws import Draw, Group, resampled_sums, selection
 from analysis.probabilities import Number, mean_number
 from analysis.samples import Cents, HumanSample
-from analysis.uncertainty import Floor, Interval, bootstrap_table, distance_interval, noise_floor, percentile_interval
+from analysis.uncertainty import TIE, Floor, Interval, bootstrap_table, distance_interval, noise_floor, percentile_interval, permutation_ps
 from vs_sim.records import Record, Selection
 
 MIN_ESS = 10.0
@@ -35,7 +35,10 @@ class Estimate(Record):
             with the noise of the last draw gone; ``"last draw, other rule"``: the same under the other rule, the chats as they went;
             ``"all draws, other rule"``: the other rule in every turn of the persuadee and in the decision, by weighted conversations.
         mean, share_zero, ks: mean in cents, share of $0, and KS distance from the humans, each with a 95 % bootstrap interval in which
-            whole personas (and, for KS, the humans) are resampled; value None if refused.
+            whole personas (and, for KS, the humans) are resampled; value None if refused. That of KS reaches down to 0 where it may be
+            chance alone: for ``"recorded"`` where the permutation p is above .05, otherwise where KS is at most the 95 % quantile of the
+            floor (of as many humans as there are personas, or as `ess` if that is less). Where resampling personas changes nothing, as
+            when all give the same, there is none.
         ess: effective number of conversations (Kish), at most n; equal to n where none is weighted.
         refused: why there is no estimate; None if there is one.
     """
@@ -112,7 +115,6 @@ def reselect(group: Group, select: Selection, human: HumanSample, *, seed: int, 
     recorded: Selection = group.condition.select or "argmax"
     amounts = {int(c.text) for d in decisions for c in d.distribution.candidates}
     support = np.union1d(human.cents, np.array(sorted(amounts), dtype=np.int64))
-    human_counts = np.bincount(np.searchsorted(support, human.cents), minlength=len(support)).astype(np.int64)
     personas = [d.persona for d in decisions]
     turns: dict[str, list[Draw]] = {d.conversation: [] for d in decisions}
     for draw in group.turns:
@@ -122,12 +124,21 @@ def reselect(group: Group, select: Selection, human: HumanSample, *, seed: int, 
     weights = path_weights(paths, recorded, select)
     ones = np.ones(len(decisions))
 
-    def estimate(basis: Basis, table: Floats, weight: Floats) -> Estimate:
-        return _estimate(basis, table, weight, support, human_counts, human.n_effective, personas, seed, n_resamples)
+    def estimate(basis: Basis, table: Floats, weight: Floats, p: float | None = None) -> Estimate:
+        return _estimate(basis, table, weight, support, human, personas, p, seed, n_resamples)
 
+    p = permutation_ps(
+        [int(d.distribution.candidates[d.drawn].text) for d in decisions],
+        human.cents,
+        {"ks": ks_of},
+        rng=np.random.default_rng([seed, 2]),
+        n_resamples=n_resamples,
+        clusters=personas,
+        n_effective=human.n_effective,
+    )["ks"]
     other = _table(decisions, select, support)
     estimates = [
-        estimate("recorded", _as_drawn(decisions, support), ones),
+        estimate("recorded", _as_drawn(decisions, support), ones, p),
         estimate("last draw, recorded rule", _table(decisions, recorded, support), ones),
         estimate("last draw, other rule", other, ones),
     ]
@@ -164,9 +175,7 @@ def reselect(group: Group, select: Selection, human: HumanSample, *, seed: int, 
         n_personas=len(set(personas)),
         n_human=human.n,
         human_source=human.source,
-        ks_floor=noise_floor(
-            human.cents, ks_of, len(set(personas)), human.n_effective, rng=np.random.default_rng([seed, 1]), n_resamples=n_resamples
-        ),
+        ks_floor=_floor(human, len(set(personas)), seed, n_resamples),
         estimates=tuple(estimates),
         rules_apart_first=mean("rules_apart_first", [apart(d) for d in firsts], firsts),
         rules_apart_decision=mean("rules_apart_decision", [apart(d) for d in decisions], decisions),
@@ -224,18 +233,23 @@ def _as_drawn(decisions: Sequence[Draw], support: Cents) -> Floats:
     return table
 
 
+def _floor(human: HumanSample, n: int, seed: int, n_resamples: int) -> Floor:
+    return noise_floor(human.cents, ks_of, n, human.n_effective, rng=np.random.default_rng([seed, 1]), n_resamples=n_resamples)
+
+
 def _estimate(
     basis: Basis,
     table: Floats,
     weights: Floats,
     support: Cents,
-    human_counts: Cents,
-    n_human: int,
+    human: HumanSample,
     personas: Sequence[str],
+    p: float | None,
     seed: int,
     n_resamples: int,
 ) -> Estimate:
-    counts = weights @ table
+    """Donations of a table of weighted conversations; `p` is the permutation p of KS, None where there are no donations to permute."""
+    counts, human_counts = weights @ table, tabulate(human.cents, support)
     ess = effective_number(weights)
     rng, rng_human = np.random.default_rng(seed).spawn(2)
     drawn = resampled_sums(table * weights[:, None], personas, rng=rng, n_resamples=n_resamples)
@@ -247,12 +261,15 @@ def _estimate(
     intervals: tuple[Interval | None, ...] = (None, None, None)
     if drawn is not None:
         drawn = drawn[drawn.sum(axis=1) > 0]  # where none of the personas drawn has a conversation of any weight there is no distribution
-        human_draws = bootstrap_table(human_counts, n_human, rng=rng_human, n_resamples=len(drawn))
+        human_draws = bootstrap_table(human_counts, human.n_effective, rng=rng_human, n_resamples=len(drawn))
         n = max(2, min(len(set(personas)), int(ess)))
+        varies = bool(np.ptp(shares(drawn), axis=0).max() > TIE)  # if not, the spread of the humans would stand for that of the personas
+        if p is None:
+            p = 1.0 if ks <= _floor(human, n, seed, n_resamples).q95 else 0.0
         intervals = (
             percentile_interval(mean_of(support, drawn), n=n),
             percentile_interval(share_zero_of(support, drawn), n=n),
-            distance_interval(ks_of(support, drawn, human_draws), ks, None, n=n),
+            distance_interval(ks_of(support, drawn, human_draws), ks, p, n=n) if varies else None,
         )
     numbers = []
     for name, value, interval in zip(("mean", "share_zero", "ks"), (mean, share_zero, ks), intervals, strict=True):

@@ -187,7 +187,8 @@ def render_reselection(reselections: Sequence[Reselection], left_out: Sequence[s
         first = reselections[0]
         notes += [
             f"Humans: {first.human_source}, n = {first.n_human}. Intervals: 95 %, resampling whole personas (and the humans for KS). "
-            "Floor: humans against humans, as many as personas, mean and 95 % quantile; of expected donations it is too high.",
+            "Floor: humans against humans, as many as personas, mean and 95 % quantile; of expected donations it is too high. KS may be "
+            "chance where its interval begins at .000; it has none where resampling changes nothing, as when all give the same.",
             "recorded: the amounts as drawn. last draw: expected from the recorded decisions, the chats as they went; exact, and free of "
             "the noise of a draw. all draws: every turn by the other rule, from conversations weighted by how much more often it goes "
             f"their way; not at all below {MIN_ESS:g} effective conversations or {MIN_ESS_SHARE:.0%} of n.",

@@ -173,5 +173,39 @@ def test_intervals_resample_personas():
     assert reselect(same, "uniform", HUMAN, seed=1, n_resamples=300).estimate(OTHER_RULE).mean.low is None
 
 
+def like_people(n, seed, p_drawn=1.0, like=HUMAN.cents):
+    """Decisions of personas who give what people gave; `p_drawn` is what each says of its own amount, the rest goes to $1 and nothing."""
+    amounts = np.random.default_rng(seed).choice(like, size=n)
+    said = [({str(cents): p_drawn} | ({} if p_drawn == 1 else {"0" if cents else "100": 1 - p_drawn})) for cents in amounts]
+    return [draw(list(s.values()), texts=list(s), persona=f"p{i}", conversation=f"c{i}") for i, s in enumerate(said)]
+
+
+def test_ks_of_donations_drawn_from_the_people_is_not_said_to_differ():
+    people = human_sample(np.repeat([0, 10, 25, 50, 75, 100, 150, 200], [450, 40, 60, 170, 20, 200, 20, 40]).tolist(), "all", "made up")
+    found = [
+        reselect(group(decisions=like_people(200, s, like=people.cents)), "uniform", people, seed=1, n_resamples=200) for s in range(40)
+    ]
+    beyond = [r.estimate("recorded").ks.low > 0 for r in found]
+    assert sum(beyond) <= 6, "2 of 40 expected"
+    expected = [r.estimate("last draw, recorded rule").ks for r in found]
+    assert sum(e.low > 0 for e in expected) <= 6
+    assert all((e.low == 0) == (e.value <= r.ks_floor.q95) for e, r in zip(expected, found, strict=True))
+
+
+def test_ks_of_donations_unlike_the_people_is_said_to_differ():
+    decisions = like_people(100, 1, 0.8, like=[0, 100, 100, 100])
+    found = reselect(group(decisions=decisions), "uniform", HUMAN, seed=1, n_resamples=200)
+    for estimate in found.estimates[:2]:
+        assert 0 < estimate.ks.low < estimate.ks.value < estimate.ks.high
+
+
+def test_where_all_give_the_same_the_people_alone_make_no_interval():
+    collapsed = [draw([0.7, 0.3], texts=["100", "0"], persona=f"p{i}", conversation=f"c{i}") for i in range(40)]
+    found = reselect(group(decisions=collapsed), "uniform", HUMAN, seed=1, n_resamples=50)
+    for estimate in found.estimates:
+        assert estimate.ks.value > 0
+        assert (estimate.ks.low, estimate.ks.high) == (None, None)
+
+
 def one_persona(draws):
     return [Draw("p", d.conversation, d.distribution, d.drawn) for d in draws]
