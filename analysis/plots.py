@@ -135,7 +135,7 @@ def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:
     for style, c in zip(STYLES, comparisons, strict=False):
         handles.append(Line2D([], [], color=style.color, linestyle=style.dashes, linewidth=1.3, **_marker(style, 4.6)))
         labels.append(_legend_label(c))
-    result.legend(
+    legend = result.legend(
         handles,
         labels,
         loc="lower left",
@@ -148,8 +148,12 @@ def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:
         labelspacing=0.35,
         borderpad=0.1,
     )
+    for text in legend.get_texts():  # a name may hold a "$", which is no formula
+        text.set_parse_math(False)
     if notes:
-        result.text(0.075, 0.05 / height, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25)
+        result.text(
+            0.075, 0.05 / height, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25, parse_math=False
+        )
     return result
 
 

@@ -92,8 +92,8 @@ def personas_for_margin(human: HumanSample, metric: PlannedMetric, margin: float
 
 def _personas(human: HumanSample, metric: PlannedMetric, variance: float) -> int | None:
     """The smallest number at which the variance of the estimate is at most `variance`."""
-    if not variance > 0:
-        raise ValueError(f"the width asked of {metric} is too small to compute with, expected a number above 0")
+    if not variance > 1e-12:
+        return None
     fixed = 0.25 / human.n_effective if metric == "ks" else 0.0
     if variance <= fixed:
         return None

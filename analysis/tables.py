@@ -37,7 +37,7 @@ def tidy(grid: Grid) -> pd.DataFrame:
         Columns arm, versus (humans, or the first condition that a paired difference is taken from), metric, unit, value, low, high, p,
         p_holm, p_bh (adjusted over the conditions), difference, difference_low, difference_high, floor_mean, floor_q95,
         baseline_zero, baseline_median, baseline_shuffled, margin, equivalent, n, n_missing, n_personas, n_matched, n_human,
-        cleaning, which.
+        cleaning, which, human_which, human_source.
 
     Raises:
         ValueError: if there is no comparison or they have different humans or donations.
@@ -55,6 +55,8 @@ def tidy(grid: Grid) -> pd.DataFrame:
             "n_human": first.n_human,
             "cleaning": first.cleaning,
             "which": first.human_which,
+            "human_which": first.human_which,
+            "human_source": first.human_source,
         }
         for metric in first.metrics
         if metric.human is not None
@@ -65,6 +67,8 @@ def tidy(grid: Grid) -> pd.DataFrame:
         facts = {
             "n": c.n,
             **{key: getattr(c, key) for key in ("n_missing", "n_personas", "n_matched", "n_human", "cleaning", "which")},
+            "human_which": c.human_which,
+            "human_source": c.human_source,
         }
         for metric in c.metrics:
             test, equivalence = tests.get(metric.name), equivalences.get(metric.name)
@@ -101,12 +105,17 @@ def tidy(grid: Grid) -> pd.DataFrame:
                     "n_human": first.n_human,
                     "cleaning": pair.cleaning,
                     "which": pair.which,
+                    "human_which": first.human_which,
+                    "human_source": first.human_source,
                 }
             )
     numbers = ["value", "low", "high", "p", "p_holm", "p_bh", "difference", "difference_low", "difference_high", "floor_mean", "floor_q95"]
     numbers += ["baseline_zero", "baseline_median", "baseline_shuffled", "margin"]
     counts = ["n", "n_missing", "n_personas", "n_matched", "n_human"]
-    frame = pd.DataFrame(rows, columns=["arm", "versus", "metric", "unit", *numbers, "equivalent", *counts, "cleaning", "which"])
+    frame = pd.DataFrame(
+        rows,
+        columns=["arm", "versus", "metric", "unit", *numbers, "equivalent", *counts, "cleaning", "which", "human_which", "human_source"],
+    )
     types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(counts, "Int64"), "equivalent": "boolean"}
     return frame.astype(types)
 
@@ -155,7 +164,10 @@ def render(grid: Grid) -> str:
 
 
 def _people(comparisons: Sequence[Comparison]) -> str:
-    """What the row of the humans is called, where people take the place of a simulation too."""
+    """What the row of the humans is called: apart from people in the place of a simulation, and from other donations."""
+    first = comparisons[0]
+    if first.which != first.human_which:
+        return f"{HUMANS}, {first.human_which}"
     return "reference" if any(c.arm == HUMANS for c in comparisons) else HUMANS
 
 
@@ -252,24 +264,31 @@ def _notes(grid: Grid) -> list[str]:
     if cleaned:
         notes.append(f"Simulated donations treated by the same rule: {', '.join(cleaned)}.")
     if first.which != first.human_which:
-        notes.append(f"The humans' donations are the {first.human_which} ones; what people say and what they give differ.")
+        notes.append(
+            f"WARNING: the humans' donations are the {first.human_which} ones, and what people say and what they give differ: no p and no "
+            "equivalence. Compare like with like: --human REF (vs-sim human import)."
+        )
     if first.which == "stated":
         read = [f"{c.arm} {c.n_second} of {c.n + c.n_cleaned if c.cleaning == 'drop' else c.n}" for c in comparisons if c.n_second]
         if first.n_human_second:
             read.append(f"humans {first.n_human_second}")
-        if read:
+        if not read:
+            notes.append("The stated donations were read by the rules alone (vs_sim/outcome.py).")
+        else:
             notes.append(f"Read by the second reader where the rules leave it open: {', '.join(read)}; all others by the rules.")
             if not first.n_human_second:
                 notes.append("The humans were read by the rules alone: have the same model read them (vs-sim outcome read REF).")
         if first.n_human_missing:
-            notes.append(f"Missing, humans: {first.n_human_missing} of {first.n_human + first.n_human_dropped + first.n_human_missing}.")
+            n_asked = first.n_human + first.n_human_dropped + first.n_human_missing
+            notes.append(f"Missing, humans: {first.n_human_missing} of {n_asked} dialogues (undetermined).")
     for c in comparisons:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(c.missing.items()))
         notes.append(f"Missing, {c.arm}: {c.n_missing} of {c.n_planned} conversations" + (f" ({reasons})." if reasons else "."))
     notes.append(
-        f"KS and L1 of bins (0 to 2, over bins that begin at {', '.join(map(str, first.bin_edges))} cents) are shares; "
-        f"{first.n_resamples} resamples. Intervals of distances are corrected for what resampling adds. A condition is farther from the "
-        "humans than 95 % of as many humans are if its distance exceeds the second number of its floor."
+        f"KS and L1 of bins (0 to 2, over bins that begin at {', '.join(map(str, first.bin_edges))} cents) are shares; Wasserstein and L1 "
+        "per dialogue are dollars; CvM (Cramer-von Mises) is the squared difference of the distribution functions, averaged over all "
+        f"donations. {first.n_resamples} resamples. Intervals of distances are corrected for what resampling adds. A condition is farther "
+        "from the humans than 95 % of as many humans are if its distance exceeds the second number of its floor."
     )
     if grid.pairs:
         notes.append("A difference of distances has no p: conditions that are equally far from the humans need not be alike.")

@@ -7,6 +7,7 @@ endpoint cannot be used; 4 weights of an embedded model, or human data, cannot b
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import signal
@@ -41,6 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"vs-sim: the output cannot be written: {error.strerror}; what a run has answered is kept", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:

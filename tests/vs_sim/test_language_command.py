@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from tests.conftest import DIRECT, VS, StudyFolder
+from tests.human_data import Talk, write_csv
 from vs_sim.cli import main
+from vs_sim.human.importer import import_human
 
 
 @pytest.fixture
@@ -59,12 +61,15 @@ def test_several_runs_and_humans_stand_beside_each_other(command, run):
     other.mkdir()
     (other / "manifest.json").write_text((run / "manifest.json").read_text())
     (other / "transcripts").symlink_to(run / "transcripts")
-    code, out, _ = command("language", run, other, "--human", other, "--json")
+    turns = ("Hello!", "Perhaps a little.", "Thanks.", "You are welcome.", "Bye.", "Goodbye now, friend.", "Oh?", "A fourth round.")
+    talks = [Talk(f"20180901-12000{i}_{i}_live", (f"a{i}", f"b{i}"), turns) for i in range(8)]
+    import_human(write_csv(run.parent / "data", talks), run.parent / "human")
+    code, out, _ = command("language", run, other, "--human", run.parent / "human", "--json")
     assert code == 0
     measured = json.loads(out)
     assert list(dict.fromkeys(m["label"] for m in measured)) == ["direct, mine", "vs, mine", "direct, theirs", "vs, theirs"]
     length = [m for m in measured if m["name"] == "words_per_dialogue"]
-    assert all(m["n_human"] == 8 and m["human"] is not None for m in length)
+    assert all((m["n_human"], m["human"]) == (8, 9) for m in length), "in as many rounds as the study allows"
     assert length[0]["value"] == length[2]["value"]
 
 

@@ -35,7 +35,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(grid.to_dict(), indent=2))
     else:
-        _print_and_draw(arguments.run, grid)
+        _print_and_draw(arguments.run, grid, arguments.human)
     return 0
 
 
@@ -49,7 +49,7 @@ def _grid(run: Path, cleaning: Any, outcome: Any, human: Path | None) -> Grid:
     which = outcome or study["outcome"]
     transcripts = folder.transcripts()
     arms = donations(transcripts, which, folder.planned(), _second(folder, study))
-    people = _people(human, which, cleaning, study, {transcript.spec.id for transcript in transcripts})
+    people = _people(human, which, cleaning, study, [transcript.spec.id for transcript in transcripts])
     return compare_all(arms, people, seed=study["seed"], margins=study.get("margins"))
 
 
@@ -62,27 +62,19 @@ def _second(folder: RunFolder, study: dict[str, Any]) -> dict[str, Reading]:
     return readings(folder).get(study["second_reader"], {})
 
 
-def _people(reference: Path | None, which: Any, cleaning: Any, study: dict[str, Any], own: set[str]) -> HumanSample:
-    """The humans of a reference folder, read as the study's persuadees are; the shipped actual donations without one.
-
-    Humans who are themselves the run that is compared (`own`) are left out of the reference, unless nobody else is in it.
-    """
+def _people(reference: Path | None, which: Any, cleaning: Any, study: dict[str, Any], own: list[str]) -> HumanSample:
+    """The humans of a reference folder, read as the study's persuadees are; the shipped actual donations without one."""
     if reference is None:
         from analysis.samples import human_cents
 
         return human_cents(cleaning)
     from analysis.samples import human_donations
+    from vs_sim.commands.people import humans
     from vs_sim.errors import InputError
-    from vs_sim.human.reference import load_human
     from vs_sim.store import RunFolder
 
-    found = load_human(reference)
-    transcripts = found.transcripts
-    others = [transcript for transcript in transcripts if transcript.spec.id not in own] or transcripts
-    source = f"{found.facts.source}, {reference}, version {found.facts.version[:12]}"
-    if len(others) < len(transcripts):
-        source += f" without the {len(transcripts) - len(others)} dialogues that are compared with it"
-    people = human_donations(others, which, cleaning, source=source, readings=_second(RunFolder(reference), study))
+    transcripts, source = humans(reference, own)
+    people = human_donations(transcripts, which, cleaning, source=source, readings=_second(RunFolder(reference), study))
     if people.n == 0:
         left_out = f"{people.n_missing} cannot be told, {people.n_dropped} are above $2"
         raise InputError(
@@ -93,34 +85,31 @@ def _people(reference: Path | None, which: Any, cleaning: Any, study: dict[str, 
 
 def compare_and_draw(run: Path) -> None:
     """The tables on the terminal, the figure and the tidy table in the run folder."""
-    _print_and_draw(run, _grid(run, "drop", None, None))
+    _print_and_draw(run, _grid(run, "drop", None, None), None)
 
 
-def _print_and_draw(run: Path, grid: Grid) -> None:
+def _print_and_draw(run: Path, grid: Grid, human: Path | None) -> None:
     from analysis.plots import MAX_ARMS, figure, save
     from analysis.tables import render, write_csv
-    from vs_sim.errors import RunFolderError
+    from vs_sim.commands.people import machinery_note, writing
     from vs_sim.store import RunFolder
 
     print(render(grid))
-    note = ""
     study = RunFolder(run).manifest()["study"]
-    models, outcome = study["persuadee_models"], study["outcome"]
-    if all(m.startswith(("embedded:", "scripted:")) for m in models):
-        note = "Small or scripted model: shows the machinery, no evidence about the method."
+    note = machinery_note(study["persuadee_models"])
+    if note:
         print(note)
     comparisons = grid.comparisons
     first = comparisons[0]
-    # The study's own outcome with the default rule keeps the plain name; other views stand beside it.
-    name = "comparison" + ("" if first.which == outcome else f"-{first.which}") + ("" if first.cleaning == "drop" else f"-{first.cleaning}")
+    # The study's own outcome, the default rule and the shipped humans keep the plain name; other views stand beside it.
+    name = "comparison" + ("" if first.which == study["outcome"] else f"-{first.which}")
+    name += ("" if first.cleaning == "drop" else f"-{first.cleaning}") + (f"-with-{human.resolve().name}" if human else "")
     rule = {"drop": "amounts above $2 dropped", "cap": "amounts above $2 set to $2", "all": "all amounts kept"}[first.cleaning]
     what = f"{first.which.capitalize()} donations against the humans' {first.human_which} ones; {rule}."
     drawn: list[Path] = []
-    try:
+    with writing(run):
         write_csv(grid, run / f"{name}.csv")
         for i in range(0, len(comparisons), MAX_ARMS):
             page = f"{name}-{i // MAX_ARMS + 1}" if len(comparisons) > MAX_ARMS else name
             drawn += save(figure(comparisons[i : i + MAX_ARMS], note=f"{what} {note}".strip()), run / page)
-    except OSError as error:
-        raise RunFolderError(f"{error.filename or run}: cannot be written: {error.strerror}; the run itself is complete and kept") from None
     print(f"table: {run / name}.csv   figure: {', '.join(map(str, drawn))}")

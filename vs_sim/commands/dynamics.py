@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from analysis.curves import Curve
     from analysis.dynamics import Course
     from analysis.measure import Measured
+    from vs_sim.records import ConversationSpec, Transcript
 
 
 def add(verbs: Verbs) -> None:
@@ -59,15 +61,21 @@ def _check(reference: Path, as_json: bool) -> None:
 def _run(run: Path, human: Path | None, as_json: bool) -> None:
     from analysis.curves import curves
     from analysis.dynamics import dynamics, stop_reasons
+    from vs_sim.commands.people import humans
     from vs_sim.errors import InputError
     from vs_sim.store import RunFolder
 
     study = RunFolder(run).manifest()["study"]
     n_rounds, seed = int(study["rounds"]), int(study["seed"])
-    read, missing = _courses(run, n_rounds)
+    folder = RunFolder(run)
+    transcripts = folder.transcripts()
+    read, missing = _courses(transcripts, folder.planned(), n_rounds, run)
     if not read:
         raise InputError(f"{run}: no conversation is complete; run the study first, then look at its dialogues")
-    people = _courses(human, n_rounds)[0] if human else []
+    people: list[Course] = []
+    if human is not None:
+        others, _ = humans(human, [transcript.spec.id for transcript in transcripts])
+        people, _ = _courses(others, [transcript.spec for transcript in others], n_rounds, human)
     measured = dynamics(read, people, n_rounds, seed=seed)
     drawn = curves(read, people, n_rounds, seed=seed)
     if as_json:
@@ -78,14 +86,13 @@ def _run(run: Path, human: Path | None, as_json: bool) -> None:
         _print_and_draw(run, n_rounds, measured, drawn, stop_reasons(read), missing)
 
 
-def _courses(folder: Path, n_rounds: int) -> tuple[list[Course], list[str]]:
+def _courses(
+    transcripts: Sequence[Transcript], planned: Sequence[ConversationSpec], n_rounds: int, folder: Path
+) -> tuple[list[Course], list[str]]:
     """The courses of a folder's dialogues, and a sentence for every condition with conversations that are missing."""
     from analysis.dynamics import courses
     from analysis.language import labels
-    from vs_sim.store import RunFolder
 
-    run = RunFolder(folder)
-    transcripts, planned = run.transcripts(), run.planned()
     if len(transcripts) >= 200:
         print(f"reading {len(transcripts)} dialogues of {folder}, about {len(transcripts) * 0.04:.0f} s", file=sys.stderr, flush=True)
     read = courses(transcripts, planned, n_rounds)
@@ -102,21 +109,20 @@ def _print_and_draw(
     from analysis.dynamics import NOTES
     from analysis.plots import save
     from analysis.plots_dynamics import N_COLUMNS, figure
-    from vs_sim.errors import RunFolderError
+    from vs_sim.commands.people import machinery_note, writing
 
-    small = "Small or scripted model: shows the machinery, no evidence about the method."
-    own = [small] if all(m.model.startswith(("embedded:", "scripted:")) for m in measured) else []
+    note = machinery_note([m.model for m in measured])
     reasons = (f"{label}: " + ", ".join(f"{reason} {n}" for reason, n in counts.items()) for label, counts in ended.items())
     heading = f"Course of the dialogues, rounds 1 to {n_rounds}: mean over conversations"
-    print(measure.render(measured, heading, [*own, *missing, f"Ended by: {'; '.join(reasons)}.", *NOTES]))
+    by_people = all(m.model.startswith("human:") for m in measured)  # how their dialogues were ended is not recorded
+    ending = [] if by_people else [f"Ended by: {'; '.join(reasons)}."]
+    print(measure.render(measured, heading, [*([note] if note else []), *missing, *ending, *NOTES]))
     labels = list(ended)
     files: list[Path] = []
-    try:
+    with writing(run):
         measure.write_csv(measured, run / "dynamics.csv")
         curves.write_csv(drawn, run / "dynamics-rounds.csv")
         for i in range(0, len(labels), N_COLUMNS):
             page = f"dynamics-{i // N_COLUMNS + 1}" if len(labels) > N_COLUMNS else "dynamics"
-            files += save(figure([c for c in drawn if c.label in labels[i : i + N_COLUMNS]], note=" ".join(own)), run / page)
-    except OSError as error:
-        raise RunFolderError(f"{error.filename or run}: cannot be written: {error.strerror}; the run itself is complete and kept") from None
+            files += save(figure([c for c in drawn if c.label in labels[i : i + N_COLUMNS]], note=note), run / page)
     print(f"tables: {run / 'dynamics.csv'}, {run / 'dynamics-rounds.csv'}   figure: {', '.join(map(str, files))}")

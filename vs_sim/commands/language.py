@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,10 +52,12 @@ def _measured(runs: list[Path], human: Path | None, with_meaning: bool) -> tuple
         missing += of_run
     if not spoken:
         raise InputError(f"{', '.join(map(str, runs))}: no conversation is complete; run the study first, then measure its language")
-    people = _speeches(human, "")[0] if human else []
-    seed = int(RunFolder(runs[0]).manifest()["study"].get("seed", 0))
+    studies = [RunFolder(run).manifest()["study"] for run in runs]
+    n_rounds, seed = max(int(study["rounds"]) for study in studies), int(studies[0]["seed"])
+    people = _people(human, runs, n_rounds) if human else []
     parts = [language.language(spoken, people, seed=seed), similarity.lexical_similarity(spoken, people, seed=seed)]
-    notes = [*missing, *language.NOTES, *similarity.NOTES]
+    cut = [f"Of the humans the first {n_rounds} rounds, as many as the study allows."] if human else []
+    notes = [*missing, *cut, *language.NOTES, *similarity.NOTES]
     if embed is not None:
         n_texts = len({text for s in [*spoken, *people] for text in (*s.turns, *(c for turn in s.candidates for c in turn))})
         print(f"embedding {n_texts} texts, about {n_texts * 0.01:.0f} s", file=sys.stderr, flush=True)
@@ -62,6 +65,17 @@ def _measured(runs: list[Path], human: Path | None, with_meaning: bool) -> tuple
         notes += semantic.NOTES
     labels = dict.fromkeys(speech.label for speech in spoken)
     return [m for label in labels for part in parts for m in part if m.label == label], notes
+
+
+def _people(reference: Path, runs: list[Path], n_rounds: int) -> list[Speech]:
+    """What the humans said in as many rounds as the study allows; who talks longer would differ for that alone."""
+    from analysis.language import speeches
+    from vs_sim.commands.people import humans
+    from vs_sim.store import RunFolder
+
+    own = [transcript.spec.id for run in runs for transcript in RunFolder(run).transcripts()]
+    transcripts, _ = humans(reference, own)
+    return [replace(one, turns=one.turns[:n_rounds]) for one in speeches(transcripts, [t.spec for t in transcripts])]
 
 
 def _speeches(folder: Path, name: str) -> tuple[list[Speech], list[str]]:
@@ -82,22 +96,16 @@ def _print_and_draw(runs: list[Path], measured: list[Measured], notes: list[str]
     from analysis.measure import render, write_csv
     from analysis.plots import MAX_ARMS, save
     from analysis.plots_language import figure
-    from vs_sim.errors import RunFolderError
+    from vs_sim.commands.people import machinery_note, writing
 
-    models = {m.model for m in measured}
-    small = "Small or scripted model: shows the machinery, no evidence about the method."
-    own = [small] if all(model.startswith(("embedded:", "scripted:")) for model in models) else []
-    print(render(measured, "Language of the persuadee: mean over conversations", [*own, *notes]))
+    note = machinery_note([m.model for m in measured])
+    print(render(measured, "Language of the persuadee: mean over conversations", [*([note] if note else []), *notes]))
     labels = list(dict.fromkeys(m.label for m in measured))
     drawn: list[Path] = []
-    try:
+    with writing(runs[0]):
         write_csv(measured, runs[0] / "language.csv")
         for i in range(0, len(labels), MAX_ARMS):
             page = f"language-{i // MAX_ARMS + 1}" if len(labels) > MAX_ARMS else "language"
             chosen = [m for m in measured if m.label in labels[i : i + MAX_ARMS]]
-            drawn += save(figure(chosen, note=" ".join(own)), runs[0] / page)
-    except OSError as error:
-        raise RunFolderError(
-            f"{error.filename or runs[0]}: cannot be written: {error.strerror}; the run itself is complete and kept"
-        ) from None
+            drawn += save(figure(chosen, note=note), runs[0] / page)
     print(f"table: {runs[0] / 'language.csv'}   figure: {', '.join(map(str, drawn))}")
