@@ -128,10 +128,11 @@ def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:
     for ax in (left, right):
         ax.xaxis.set_label_coords(0.5, -0.36 / 2.43)  # level with each other, below labels of two lines
     handles: list[Any] = [(Patch(facecolor=HUMAN_FILL, edgecolor=HUMAN_EDGE, linewidth=0.8), Line2D([], [], color=HUMAN_EDGE, lw=2))]
-    labels = [f"humans, n = {first.n_human}"]
+    people = f" ({first.n_human_people} people)" if first.n_human_people not in (None, first.n_human) else ""
+    labels = [f"humans, n = {first.n_human}{people}"]
     if _bands(comparisons):
         handles.append(Patch(facecolor=BAND, alpha=0.6, linewidth=0))
-        labels.append("humans against humans at the same n, 95 %")
+        labels.append("humans against humans, as many as personas, 95 %")
     for style, c in zip(STYLES, comparisons, strict=False):
         handles.append(Line2D([], [], color=style.color, linestyle=style.dashes, linewidth=1.3, **_marker(style, 4.6)))
         labels.append(_legend_label(c))

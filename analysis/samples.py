@@ -22,7 +22,7 @@ Cents = npt.NDArray[np.int64]
 Cleaning = Literal["drop", "cap", "all"]
 Which = Literal["actual", "stated"]
 
-P4G_SOURCE = "actual donations of the 1,017 persuadees of PersuasionForGood (Wang et al., ACL 2019; Apache-2.0)"
+P4G_SOURCE = "actual donations after the 1,017 dialogues of PersuasionForGood (Wang et al., ACL 2019; Apache-2.0)"
 NOT_RUN = "not run"
 UNDETERMINED = "undetermined"
 
@@ -130,7 +130,7 @@ P4G_PEOPLE: dict[Cleaning, tuple[int, float]] = {"drop": (747, 1.854), "cap": (7
 
 
 def human_cents(cleaning: Cleaning = "drop") -> HumanSample:
-    """Actual donations of the 1,017 human persuadees of PersuasionForGood.
+    """Actual donations after the 1,017 human dialogues of PersuasionForGood.
 
     Some people took part as persuadees up to twelve times, so that the 982 donations up to $2 come from 747 people and are worth
     530 independent ones.

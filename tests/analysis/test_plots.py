@@ -23,7 +23,7 @@ def test_figure_names_every_condition_with_n_and_ks(make_arm: MakeArm, n_arms: i
     drawn = figure(comparisons)
     drawn.canvas.draw()
     labels = [text.get_text() for text in drawn.legends[0].get_texts()]
-    assert labels[0] == "humans, n = 982"
+    assert labels[0] == "humans, n = 982 (747 people)"
     for c, label in zip(comparisons, labels[2:], strict=True):
         assert label.startswith(f"{c.arm}, n = 40, KS .")
 
