@@ -148,6 +148,7 @@ async def run_study(study: Study, folder: RunFolder, watcher: Watcher | None = N
     """
     watcher = watcher or Watcher()
     specs = plan(study)
+    _manifest(study, folder, specs)  # a folder of something else is refused before anything is written into it
     async with Writer(folder) as writer:
         manifest = _manifest(study, folder, specs)
         complete = {t.spec.id for t in folder.transcripts() if t.complete}

@@ -10,6 +10,8 @@ from vs_sim.cli import main
 from vs_sim.human.importer import import_human, sample_human
 from vs_sim.human.reference import load_human
 
+ROOT = Path(__file__).parent.parent.parent
+
 
 @pytest.fixture
 def reference(tmp_path: Path) -> Path:
@@ -50,3 +52,10 @@ def test_a_folder_that_is_no_reference_is_refused(reference: Path, tmp_path: Pat
     (tmp_path / "empty").mkdir()
     assert main(["compare", str(reference), "--human", str(tmp_path / "empty")]) == 2
     assert "is no reference of human dialogues" in capsys.readouterr().err
+
+
+def test_a_study_is_never_run_into_a_reference(reference: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(path.relative_to(reference) for path in reference.rglob("*"))
+    assert main(["run", str(ROOT / "experiments" / "quickstart"), "--model", "scripted:donation", "--out", str(reference)]) == 2
+    assert "holds a run of another study" in capsys.readouterr().err
+    assert sorted(path.relative_to(reference) for path in reference.rglob("*")) == before
