@@ -13,7 +13,7 @@ from analysis.distance import Floats
 from analysis.draws import Group, resampled_sums
 from analysis.probabilities import Number, mean_number
 from analysis.token_probabilities import amount_probabilities
-from analysis.uncertainty import percentile_interval
+from analysis.uncertainty import distance_interval, percentile_interval
 from vs_sim.reask import Reasked
 from vs_sim.records import Record
 
@@ -94,12 +94,16 @@ class Calibration(Record):
         arm, condition, model: as in `analysis.draws.Group`.
         n_decisions, n_answers, n_unreadable: decisions asked again, answers read, answers that could not be read.
         bins: the reliability table.
-        ece: expected calibration error: mean absolute gap between stated and observed over the bins, weighted by answers, 0 to 1.
+        calibration_error: share of the probability that is stated in the wrong bin, 0 to 1: half the sum over the bins of the absolute
+            gap between the answers that were stated to come and those that came, divided by the answers; answers that were no candidate
+            are a bin of their own, stated at 0. It is at most the total variation (weighted by answers), since gaps within a bin cancel.
+            Its interval is moved down by its own inflation, and reaches down to 0 where the error is within the floor.
         total_variation: mean over decisions of the distance, 0 to 1, between stated probabilities and frequencies of the answers.
         unlisted: share of the answers that were no candidate, to which the model has stated no probability.
         log_score: mean log2 of the stated probability of an answer, in bits, of answers that were candidates of a probability above 0.
         log_score_uniform: what equal probabilities for the same candidates would score.
-        ece_floor, total_variation_floor: (mean, 95 % quantile) of as many answers drawn from the stated probabilities themselves.
+        calibration_error_floor, total_variation_floor: (mean, 95 % quantile) of as many answers that are drawn from the stated
+            probabilities themselves.
         tokens: agreement with the tokens' probabilities; None if the endpoint gives none.
     """
 
@@ -110,12 +114,12 @@ class Calibration(Record):
     n_answers: int
     n_unreadable: int
     bins: tuple[Bin, ...]
-    ece: Number
+    calibration_error: Number
     total_variation: Number
     unlisted: Number
     log_score: Number
     log_score_uniform: float | None
-    ece_floor: tuple[float, float]
+    calibration_error_floor: tuple[float, float]
     total_variation_floor: tuple[float, float]
     tokens: TokenAgreement | None
 
@@ -156,23 +160,29 @@ def calibrate(group: Group, again: Sequence[Again], *, seed: int, n_resamples: i
         None if no decision was answered again.
 
     Source:
-        Reliability table and expected calibration error as in Guo et al. (2017), with fixed bins; Wilson (1927).
+        Reliability table as in Guo et al. (2017), with fixed bins; Wilson (1927). Their expected calibration error weighs candidates,
+        so that the same error is the smaller the longer the lists are; ours weighs answers, so that conditions with different numbers of
+        candidates can be compared. With two candidates, and all answers among them, both are the same.
     """
     if not again:
         return None
     personas = [a.persona for a in again]
     rng, rng_floor = np.random.default_rng(seed).spawn(2)
-    columns = np.array([_bin_sums(a, [a.answers.get(c, 0) for c in a.stated]) for a in again])
+    columns = np.array([_sums(a, [a.answers.get(c, 0) for c in a.stated]) for a in again])
     resampled = resampled_sums(columns, personas, rng=rng, n_resamples=n_resamples)
-    ece_interval = None if resampled is None else percentile_interval(_ece(resampled), n=len(set(personas)))
-    ece_low, ece_high = ece_interval or (None, None)
+    floor_error, floor_distance = _floors(again, rng_floor, n_resamples)
+    error = float(_calibration_error(columns.sum(axis=0)))
+    low = high = None
+    if resampled is not None:
+        # There is no permutation p; what as many answers of a calibrated model would show takes its place.
+        p = 1.0 if error <= floor_error[1] else 0.0
+        low, high = distance_interval(_calibration_error(resampled), error, p, n=len(set(personas))) or (None, None)
 
     def mean(name: str, of: Sequence[tuple[float, str]]) -> Number:
         return mean_number(name, of, seed, n_resamples)
 
     answers = [(a, cents) for a in again for cents, n in a.answers.items() for _ in range(n)]
     listed = [(a, cents) for a, cents in answers if a.stated.get(cents, 0.0) > 0]
-    floor_ece, floor_distance = _floors(again, rng_floor, n_resamples)
     return Calibration(
         arm=group.arm,
         condition=group.condition.name,
@@ -181,12 +191,12 @@ def calibrate(group: Group, again: Sequence[Again], *, seed: int, n_resamples: i
         n_answers=len(answers),
         n_unreadable=sum(a.n_unreadable for a in again),
         bins=_bins(again, columns.sum(axis=0)),
-        ece=Number(name="ece", value=float(_ece(columns.sum(axis=0))), low=ece_low, high=ece_high),
+        calibration_error=Number(name="calibration_error", value=error, low=low, high=high),
         total_variation=mean("total_variation", [(_total_variation(a), a.persona) for a in again]),
         unlisted=mean("unlisted", [(float(cents not in a.stated), a.persona) for a, cents in answers]),
         log_score=mean("log_score", [(float(np.log2(a.stated[cents])), a.persona) for a, cents in listed]),
         log_score_uniform=float(np.mean([-np.log2(len(a.stated)) for a, _ in listed])) if listed else None,
-        ece_floor=floor_ece,
+        calibration_error_floor=floor_error,
         total_variation_floor=floor_distance,
         tokens=_token_agreement(again, seed, n_resamples),
     )
@@ -196,18 +206,20 @@ def _bin_of(p: float) -> int:
     return int(np.searchsorted(EDGES, p + ROUNDING, side="right")) - 1
 
 
-def _bin_sums(again: Again, hits: Sequence[int] | Floats) -> Floats:
-    """Answers, hits and stated probability times answers per bin, one after another: shape (3 x bins,)."""
+def _sums(again: Again, hits: Sequence[int]) -> Floats:
+    """Answers, hits and stated probability times answers per bin, one after another, and in the end all answers: shape (3 x bins + 1,)."""
     sums = np.zeros((3, len(EDGES)))
     for p, n_hits in zip(again.stated.values(), hits, strict=True):
         sums[:, _bin_of(p)] += (again.n, n_hits, p * again.n)
-    return sums.ravel()
+    return np.append(sums.ravel(), again.n)
 
 
-def _ece(sums: Floats) -> Floats:
-    """Expected calibration error of bin sums, shape (..., 3 x bins); shape (...)."""
-    answers, hits, stated = np.moveaxis(sums.reshape(*sums.shape[:-1], 3, len(EDGES)), -2, 0)
-    return np.asarray(np.abs(stated - hits).sum(axis=-1) / answers.sum(axis=-1))
+def _calibration_error(sums: Floats) -> Floats:
+    """Calibration error of sums as of `_sums`, shape (..., 3 x bins + 1); shape (...)."""
+    n = sums[..., -1]
+    _, hits, stated = np.moveaxis(sums[..., :-1].reshape(*sums.shape[:-1], 3, len(EDGES)), -2, 0)
+    unlisted = n - hits.sum(axis=-1)
+    return np.asarray((np.abs(stated - hits).sum(axis=-1) + unlisted) / n / 2)
 
 
 def _total_variation(again: Again) -> float:
@@ -217,21 +229,21 @@ def _total_variation(again: Again) -> float:
 
 def _floors(again: Sequence[Again], rng: np.random.Generator, n_resamples: int) -> tuple[tuple[float, float], tuple[float, float]]:
     """Calibration error and total variation of answers that are drawn from the stated probabilities: mean and 95 % quantile."""
-    sums = np.zeros((n_resamples, 3 * len(EDGES)))
+    sums = np.zeros((n_resamples, 3 * len(EDGES) + 1))
     distance = np.zeros(n_resamples)
     for a in again:
         stated = np.array(list(a.stated.values()))
         drawn = rng.multinomial(a.n, stated / stated.sum(), size=n_resamples)
         distance += np.abs(drawn / a.n - stated).sum(axis=1) / 2 / len(again)
         into = (np.array([_bin_of(p) for p in stated])[:, None] == np.arange(len(EDGES))).astype(np.float64)
-        expected = _bin_sums(a, np.zeros(len(stated))).reshape(3, len(EDGES))
-        sums += np.concatenate([np.tile(expected[0], (n_resamples, 1)), drawn @ into, np.tile(expected[2], (n_resamples, 1))], axis=1)
-    ece = _ece(sums)
-    return (float(ece.mean()), float(np.quantile(ece, 0.95))), (float(distance.mean()), float(np.quantile(distance, 0.95)))
+        sums += _sums(a, [0] * len(stated))
+        sums[:, len(EDGES) : 2 * len(EDGES)] += drawn @ into
+    error = _calibration_error(sums)
+    return (float(error.mean()), float(np.quantile(error, 0.95))), (float(distance.mean()), float(np.quantile(distance, 0.95)))
 
 
 def _bins(again: Sequence[Again], sums: Floats) -> tuple[Bin, ...]:
-    answers, hits, stated = sums.reshape(3, len(EDGES))
+    answers, hits, stated = sums[:-1].reshape(3, len(EDGES))
     n_candidates = Counter(_bin_of(p) for a in again for p in a.stated.values())
     bins = []
     for i, (low, high) in enumerate(zip(EDGES, (*EDGES[1:], 1.0), strict=True)):

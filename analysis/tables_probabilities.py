@@ -117,7 +117,7 @@ def render_calibration(calibrations: Sequence[Calibration]) -> str:
         lines.append(f"  {'stated':<14}{'candidates':>11}{'answers':>9}{'mean stated':>13}{'observed share of answers':>30}")
         lines += [_bin(b, last=b is c.bins[-1]) for b in c.bins if b.n_answers]
         lines += [
-            _pair("calibration error", _cell(c.ece, _share), f"floor {_floor(c.ece_floor)}"),
+            _pair("calibration error", _cell(c.calibration_error, _share), f"floor {_floor(c.calibration_error_floor)}"),
             _pair("total variation distance", _cell(c.total_variation, _share), f"floor {_floor(c.total_variation_floor)}"),
             _pair("answers not among candidates", _cell(c.unlisted, _share), ""),
             _pair("log score of the others, bits", _cell(c.log_score, _two), f"equal probabilities {_two(c.log_score_uniform)}"),
@@ -134,8 +134,10 @@ def render_calibration(calibrations: Sequence[Calibration]) -> str:
     notes = [
         "Stated probabilities are the normalised ones, as they were drawn from; answers come at the study's temperature with the request "
         "of the method direct. Observed: Wilson intervals, which take answers to be independent; others resample whole personas.",
-        "Floor: as many answers drawn from the stated probabilities themselves, mean and 95 % quantile. Replies in the chat are not asked "
-        "again: texts hardly ever repeat word by word.",
+        "Calibration error: share of the probability that is stated in the wrong row, 0 to 1 whatever the number of candidates; what is "
+        "wrong within a row cancels, which it does not in the total variation. Answers that were no candidate count as stated at 0.",
+        "Floor: as many answers drawn from the stated probabilities themselves, mean and 95 % quantile; an error within it has an interval "
+        "that begins at .000. Replies in the chat are not asked again: texts hardly ever repeat word by word.",
     ]
     if any(c.tokens for c in calibrations):
         notes.append(

@@ -31,14 +31,46 @@ def asked(n, times, seed=1, spread=1.0):
 
 def test_a_calibrated_model_stays_at_the_floor():
     found = [calibrate(ARM, asked(60, 20, seed=s), seed=1, n_resamples=300) for s in range(10)]
-    assert sum(c.ece.value <= c.ece_floor[1] for c in found) >= 7
+    assert sum(c.calibration_error.value <= c.calibration_error_floor[1] for c in found) >= 7
     assert sum(c.total_variation.value <= c.total_variation_floor[1] for c in found) >= 7
     assert np.mean([c.total_variation.value - c.total_variation_floor[0] for c in found]) == pytest.approx(0, abs=0.01)
 
 
+def test_the_error_of_a_calibrated_model_lies_in_its_interval_which_reaches_0():
+    # Few answers inflate the error of a resample: 25 decisions of 4 answers.
+    found = [calibrate(ARM, asked(25, 4, seed=s), seed=1, n_resamples=200) for s in range(60)]
+    errors = [(c.calibration_error, c.calibration_error_floor[1]) for c in found]
+    assert all(e.low <= e.value <= e.high for e, _ in errors)
+    assert all((e.low == 0) == (e.value <= q95) for e, q95 in errors)
+    assert sum(e.low > 0 for e, _ in errors) <= 8, "3 of 60 expected"
+
+
+@pytest.mark.parametrize("k", [2, 5, 10])
+def test_the_calibration_error_does_not_depend_on_the_number_of_candidates(k):
+    # .6 is stated for the first amount and the rest in equal parts for the others; the first comes .4 of the time.
+    stated = {0: 0.6} | {10 * i: 0.4 / (k - 1) for i in range(1, k)}
+    answers = {0: 24} | {10 * i: 36 // (k - 1) for i in range(1, k)}
+    c = calibrate(ARM, [again(stated, answers, p) for p in "ab"], seed=1, n_resamples=50)
+    assert c.calibration_error.value == pytest.approx(0.2)
+    assert c.total_variation.value == pytest.approx(0.2)
+
+
+def test_the_calibration_error_goes_from_0_to_1():
+    wrong = [again({0: 0.5, 50: 0.5}, {100: 4}), again({0: 1.0}, {50: 4})]
+    assert calibrate(ARM, wrong, seed=1, n_resamples=50).calibration_error.value == pytest.approx(1)
+    right = [again({0: 0.5, 50: 0.5}, {0: 2, 50: 2}), again({0: 1.0}, {0: 4})]
+    assert calibrate(ARM, right, seed=1, n_resamples=50).calibration_error.value == pytest.approx(0)
+
+
+def test_the_calibration_error_is_at_most_the_total_variation():
+    for seed in range(20):
+        c = calibrate(ARM, asked(5, 3, seed=seed), seed=1, n_resamples=2)
+        assert 0 <= c.calibration_error.value <= c.total_variation.value + 1e-12
+
+
 def test_a_model_that_states_too_little_is_found():
     c = calibrate(ARM, asked(60, 20, spread=3.0), seed=1, n_resamples=300)
-    assert c.ece.low > c.ece_floor[1]
+    assert c.calibration_error.low > c.calibration_error_floor[1]
     assert c.total_variation.low > c.total_variation_floor[1]
     low, high = c.bins[0], c.bins[-1]
     assert low.observed_high < low.stated
@@ -57,8 +89,8 @@ def test_the_reliability_table_of_two_decisions():
         pytest.approx(0.6134, abs=1e-4),
     )  # Wilson, by hand
     assert bins[0.05].observed is None
-    # |.04 - 0|, |.5 - .4| and |.96 - 1| over 10, 20 and 10 answers
-    assert c.ece.value == pytest.approx((10 * 0.04 + 20 * 0.1 + 10 * 0.04) / 40)
+    # .4, 10 and 9.6 answers stated, 0, 8 and 10 come, and 2 that nobody stated
+    assert c.calibration_error.value == pytest.approx((0.4 + 2 + 0.4 + 2) / 20 / 2)
     # |.5 - .8|, |.5 - 0| and .2 that nobody stated; |.04| twice
     assert c.total_variation.value == pytest.approx(((0.3 + 0.5 + 0.2) / 2 + 0.04) / 2)
     assert c.unlisted.value == pytest.approx(0.1)

@@ -72,6 +72,7 @@ def test_the_reliability_table(tokens, said):
     assert row(text, "  .500 to below .700").split()[4:7] == ["4", "38", ".600"]
     assert ".000 to below" not in text, "empty bins are left out"
     assert "floor" in row(text, "  calibration error")
+    assert "0 to 1 whatever the number of candidates" in " ".join(text.split())
     assert said in text
 
 
