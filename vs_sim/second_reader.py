@@ -1,7 +1,7 @@
 """A second reader of stated donations: a language model reads the dialogues that the rules of `vs_sim.outcome` leave open.
 
-It is held to its evidence: an amount or a refusal counts only with words of the persuadee that stand in the dialogue, an amount only if
-somebody names it there. What cannot be used is asked for again and then fails by name; it is missing, never $0. Every reading is durable
+It is held to its evidence (see `vs_sim.evidence`): an amount or a refusal counts only with words of the persuadee that stand in the
+dialogue and say so. What cannot be used is asked for again and then fails by name; it is missing, never $0. Every reading is durable
 before the next one is asked for, and is not paid for again with the same model and prompt.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from vs_sim import parse, prompts
-from vs_sim.amounts import find_amounts
+from vs_sim import prompts
 from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError, VsSimError
+from vs_sim.evidence import read_answer
 from vs_sim.outcome import stated_donation
 from vs_sim.records import Call, Failure, Record, Role, StatedDonation, Transcript
 from vs_sim.store import RunFolder, appending
@@ -46,7 +45,6 @@ _SCHEMA: dict[str, Any] = {
 }
 _MOST_TOKENS = 300
 _LONGEST_OFFERED = 300  # characters of a quote that an embedded model may choose
-_LONGEST = 10_000  # characters of a turn that are searched for amounts: bounds the time on degenerate replies
 _ENDPOINT_FAILURES_THAT_STOP = 3
 
 
@@ -277,72 +275,3 @@ def own_schema(utterances: Sequence[tuple[Role, str]]) -> dict[str, Any]:
     offered = [text if len(text) <= _LONGEST_OFFERED else text[:_LONGEST_OFFERED].rpartition(" ")[0] for text in said]
     quote = {"type": "string", "enum": list(dict.fromkeys(["", *offered]))}
     return {**_SCHEMA, "properties": {**_SCHEMA["properties"], "quote": quote}}
-
-
-def read_answer(raw: str, utterances: Sequence[tuple[Role, str]]) -> tuple[StatedDonation, str | None]:
-    """The donation of one answer of a second reader, held against the dialogue.
-
-    Args:
-        raw: the answer as the model gave it.
-        utterances: (role, text) of every turn, in order.
-
-    Returns:
-        The donation, with turn and span of the quoted words, and the quote; ``"undetermined"`` without either.
-
-    Raises:
-        ReplyError: if the answer is no JSON object of the form that was asked for, its quote does not stand in a message of the
-            persuadee, or its amount is no whole number of cents above 0 or one that nobody names in the dialogue.
-    """
-
-    def unusable(problem: str, reason: str) -> ReplyError:
-        return ReplyError(problem, reason=reason, raw=raw)
-
-    answer = parse.parse_object(raw, ("quote", "status", "cents"))
-    status, cents = answer["status"], answer["cents"]
-    if status == "none":
-        return StatedDonation(status="undetermined"), None
-    if status not in ("amount", "refused"):
-        raise unusable(f'status is {status!r:.60}, expected "amount", "refused" or "none"', "unknown_status")
-    if status == "refused":
-        cents = None
-    elif isinstance(cents, bool) or not isinstance(cents, int) or cents < 0:
-        raise unusable(f"cents is {cents!r:.60}, expected a whole number of cents, digits only", "no_amount")
-    elif cents == 0:
-        raise unusable('an amount of 0 cents is no amount, expected the status "refused" or "none"', "no_amount")
-    try:
-        quote, _ = parse.read_text(answer["quote"])
-    except ValueError as reason:
-        raise unusable(f"the quote is not usable ({reason}), expected words of the persuadee", "no_quote") from None
-    place = _place(quote, utterances)
-    if place is None:
-        raise unusable("the quote does not stand in any message of the persuadee, expected its exact words", "no_quote")
-    if cents is not None and not _is_named(cents, utterances):
-        raise unusable(f"nobody names {cents} cents in the chat ($1 is 100 cents)", "amount_not_named")
-    return StatedDonation(status=status, cents=cents, turn=place[0], span=place[1]), quote
-
-
-def _is_named(cents: int, utterances: Sequence[tuple[Role, str]]) -> bool:
-    """True if somebody names the amount, or one that is reckoned from another ("half of that", "10 cents more")."""
-    for _, text in utterances:
-        for amount in find_amounts(text[-_LONGEST:]):
-            named = {amount.cents, amount.top} | ({amount.cents // 100} if amount.kind == "number" else set())
-            if cents in named or amount.more or amount.of_that or amount.scales:
-                return True
-    return False
-
-
-# Typographic signs that models write in place of the typed ones, or the reverse; one for one, so that places stay the same.
-_PLAIN = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "\u00a0": " "})
-
-
-def _place(quote: str, utterances: Sequence[tuple[Role, str]]) -> tuple[int, tuple[int, int]] | None:
-    """Turn and span of the last place where the persuadee says the quoted words, whatever their case and spaces; None if nowhere."""
-    said = quote.translate(_PLAIN).strip("\"' .…").split()
-    if not any(c.isalnum() for word in said for c in word):
-        return None
-    words = re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, said)) + r"(?!\w)", re.IGNORECASE)
-    for turn in range(len(utterances) - 1, -1, -1):
-        role, text = utterances[turn]
-        if role == "persuadee" and (matches := list(words.finditer(text.translate(_PLAIN)))):
-            return turn, matches[-1].span()
-    return None

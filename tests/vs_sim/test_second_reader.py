@@ -1,137 +1,26 @@
-"""The second reader: what an answer is held to, what is asked again, what is paid for once, what is missing."""
+"""The second reader: what it is asked, what is asked again, what is paid for once, what is missing."""
 
 import asyncio
-import json
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.dialogues import OPEN, PROMISE, REFUSAL, answer, fits, folder_of
 from tests.endpoint import CUT_OFF, RESET, refusal
 from vs_sim import prompts, second_reader
-from vs_sim.errors import ModelUnavailable, ReplyError, RunFolderError
-from vs_sim.second_reader import own_schema, prompt, prompt_digest, read_answer, read_stated, readings
+from vs_sim.errors import ModelUnavailable, RunFolderError
+from vs_sim.evidence import read_answer
+from vs_sim.second_reader import own_schema, prompt, prompt_digest, read_stated, readings
 from vs_sim.store import appending
 from vs_sim.study import RunOptions
 
-SAID = (
-    ("persuader", "Would you give $1 of your payment?"),
-    ("persuadee", "Well,  I’ll see. Put me\ndown for 50 cents."),
-    ("persuader", "Put me down for $2 as well. Is 75 cents fine?"),
-    ("persuadee", "Sure, that is fine."),
-)
-
-
-def quoted(stated):
-    return SAID[stated.turn][1][slice(*stated.span)]
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        answer(),
-        f"```json\n{answer()}\n```",
-        f"Let me see.\n{answer()} That is it.",
-        f'<think>{{"quote": "x", "status": "none", "cents": null}}</think>{answer()}',
-        answer(quote="  put ME down   for 50 cents. "),
-        answer(quote="Persuadee: Put me down for 50 cents."),
-        answer(quote='"Put me down for 50 cents."'),
-        json.dumps({**json.loads(answer()), "why": "said so"}),
-    ],
-)
-def test_an_amount_is_read_with_the_place_of_its_words(raw):
-    stated, quote = read_answer(raw, SAID)
-    assert (stated.status, stated.cents, stated.turn) == ("amount", 50, 1)
-    assert quoted(stated) == "Put me\ndown for 50 cents"
-    assert quote is not None
-
-
-def test_an_accepted_amount_needs_the_words_that_accept_it():
-    stated, quote = read_answer(answer("sure, that is fine", cents=75), SAID)
-    assert (stated.cents, quoted(stated), quote) == (75, "Sure, that is fine", "sure, that is fine")
-
-
-@pytest.mark.parametrize(
-    ("said", "cents"),
-    [("Half of that is mine to give.", 25), ("Then I add 10 cents more.", 60), ("I will give 3.", 300), ("I will give 3.", 3)],
-)
-def test_amounts_that_follow_from_named_ones_are_read(said, cents):
-    dialogue = [("persuader", "Would you give 50 cents?"), ("persuadee", said)]
-    assert read_answer(answer(said, cents=cents), dialogue)[0].cents == cents
-
-
-def test_typed_and_typographic_signs_are_the_same():
-    assert quoted(read_answer(answer("I'll see", status="refused", cents=None), SAID)[0]) == "I’ll see"
-
-
-def test_a_refusal_has_no_amount_and_an_open_dialogue_no_evidence():
-    stated, _ = read_answer(answer("Sure", "refused", 0), SAID)
-    assert (stated.status, stated.cents) == ("refused", None)
-    stated, quote = read_answer(answer("whatever", "none", 12), SAID)
-    assert (stated.status, stated.cents, stated.turn, stated.span, quote) == ("undetermined", None, None, None, None)
-
-
-@pytest.mark.parametrize(
-    ("raw", "reason", "sentence"),
-    [
-        ("50 cents", "not_one_object", "one JSON object with quote, status, cents was asked for, 0 were given"),
-        ("", "not_one_object", "0 were given"),
-        (answer() + answer(), "not_one_object", "2 were given"),
-        ('{"status": "amount", "cents": 50}', "not_one_object", "0 were given"),
-        (answer()[:-3], "not_one_object", "0 were given"),
-        ("<think>hm", "unfinished_thinking", "ends within its thinking"),
-        (answer(status="maybe"), "unknown_status", """status is 'maybe', expected "amount", "refused" or "none\""""),
-        (answer(status=["amount"]), "unknown_status", "status is ['amount']"),
-        (answer(cents=None), "no_amount", "cents is None, expected a whole number of cents"),
-        (answer(cents="50"), "no_amount", "cents is '50'"),
-        (answer(cents=0.5), "no_amount", "cents is 0.5"),
-        (answer(cents=True), "no_amount", "cents is True"),
-        (answer(cents=-5), "no_amount", "cents is -5"),
-        (answer(cents=10**16), "amount_not_named", "nobody names 10000000000000000 cents"),
-        (answer(cents=0), "no_amount", 'an amount of 0 cents is no amount, expected the status "refused" or "none"'),
-        (answer(quote="I will give 50 cents"), "no_quote", "does not stand in any message of the persuadee"),
-        (answer(quote="Put me down for $2", cents=200), "no_quote", "does not stand in any message of the persuadee"),
-        (answer(quote="cent"), "no_quote", "does not stand in any message of the persuadee"),
-        (answer(quote=""), "no_quote", "the quote is not usable (empty)"),
-        (answer(quote=", ."), "no_quote", "does not stand in any message"),
-        (answer(quote=None, status="refused"), "no_quote", "the quote is not usable (not_text)"),
-        (answer(cents=5000), "amount_not_named", "nobody names 5000 cents in the chat ($1 is 100 cents)"),
-        (answer(cents=1), "amount_not_named", "nobody names 1 cents in the chat"),
-    ],
-)
-def test_what_cannot_be_used_fails_by_name(raw, reason, sentence):
-    with pytest.raises(ReplyError, match=re.escape(sentence)) as failed:
-        read_answer(raw, SAID)
-    assert (failed.value.reason, failed.value.raw) == (reason, raw)
-
-
-@given(text=st.text(max_size=300), cents=st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=9)))
-def test_any_answer_is_read_or_fails_by_name(text, cents):
-    for raw in (text, answer(text, cents=cents), answer(text, "refused", cents)):
-        try:
-            stated, quote = read_answer(raw, SAID)
-        except ReplyError:
-            continue
-        assert quote is not None and stated.turn in (1, 3) and (stated.cents is None) == (stated.status == "refused")
-
-
-@given(st.data())
-def test_every_run_of_words_of_the_persuadee_is_found_where_it_stands(data):
-    words = [m.span() for m in re.finditer(r"\w[^ ]*\w|\w", SAID[1][1])]
-    first = data.draw(st.integers(0, len(words) - 1))
-    last = data.draw(st.integers(first, len(words) - 1))
-    quote = SAID[1][1][words[first][0] : words[last][1]]
-    stated, _ = read_answer(answer(" ".join(quote.split()).upper(), "refused", None), SAID)
-    assert quoted(stated) == quote
-
 
 def test_an_embedded_model_chooses_among_quotes_that_stand_in_the_dialogue():
-    dialogue = [*SAID, ("persuadee", "a word " * 200), ("persuadee", "Sure, that is fine.")]
+    said = ["Well,  I’ll not\ngive anything.", "never a word " * 200, "Sorry, no.", "Sorry, no."]
+    dialogue = [("persuader", "Would you give $1?"), *(("persuadee", text) for text in said)]
     offered = own_schema(dialogue)["properties"]["quote"]["enum"]
-    assert offered[:3] == ["", "Well, I’ll see. Put me down for 50 cents.", "Sure, that is fine."]
-    assert len(offered) == 4 and len(offered[3]) <= 300
+    assert (offered[0], offered[1], offered[3]) == ("", "Well, I’ll not give anything.", "Sorry, no.")
+    assert len(offered) == 4 and len(offered[2]) <= 300
     for quote in offered[1:]:
         assert read_answer(answer(quote, "refused", None), dialogue)[1] == quote
 
