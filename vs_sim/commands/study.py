@@ -120,12 +120,13 @@ def _half_width(text: str) -> tuple[str, float]:
 def _plan(arguments: argparse.Namespace) -> int:
     from analysis.precision import expected_precision, personas_for_width
     from analysis.samples import human_cents
+    from vs_sim.human.reference import person
     from vs_sim.plan import estimate, plan
 
     study = _load(arguments)
     found = estimate(study)
     human = human_cents("drop")
-    precision = expected_precision(human, len(study.persuadees), seed=study.seed)
+    precision = expected_precision(human, len({person(persona.id) for persona in study.persuadees}), seed=study.seed)
     needed = [(metric, width, personas_for_width(human, metric, width)) for metric, width in arguments.half_width]
     if arguments.json:
         conversations = [s.model_dump(mode="json") for s in plan(study)]
@@ -137,6 +138,9 @@ def _plan(arguments: argparse.Namespace) -> int:
     print(f"{found.n_conversations} conversations = {arms} x {study.replicates} replicates; at most {study.rounds} rounds each")
     for model, n in found.n_calls.items():
         print(f"{model}: {n:,} calls, about {found.input_tokens[model]:,} tokens in and {found.output_tokens[model]:,} out")
+    print("  (words that a model thinks before it answers are not in these numbers)")
+    if study.reader is not None:
+        print(f"{study.reader}: at most {found.n_conversations:,} calls more as second reader, where the rules leave a dialogue open")
     if found.dollars is None:
         without = ", ".join(m for m in study.models if m not in study.run.prices)
         print(f'cost: unknown; no price for {without} (give [run.prices."MODEL"] input = ..., output = ... in dollars per million tokens)')
@@ -153,7 +157,7 @@ def _print_precision(study: Study, human: HumanSample, precision: Precision) -> 
 
     half = precision.half_widths
     lines = (
-        f"precision with {precision.n_personas} personas a condition, if they vary as the humans do (95 % intervals):",
+        f"precision with {precision.n_personas} personas a condition, if they vary as the humans' actual donations do (95 % intervals):",
         f"  share of $0 +-{half['share_zero']:.3f}, mean +-${half['mean'] / 100:.2f}, "
         f"mean of those who give +-${half['mean_positive'] / 100:.2f}, KS at most +-{half['ks']:.3f}",
         f"  people like the humans would score a KS of {precision.ks_floor_mean:.3f}, 95 % of them below {precision.ks_floor_q95:.3f}",
@@ -162,7 +166,10 @@ def _print_precision(study: Study, human: HumanSample, precision: Precision) -> 
     for metric, margin in (study.margins.model_dump(exclude_none=True) if study.margins else {}).items():
         if metric in PLANNED and metric != "ks":
             takes = _takes(personas_for_margin(human, metric, margin))
-            print(f"equivalence of {metric} within {margin:g} shown with 80 % power if there is no difference: {takes}")
+            unit = " cents" if metric.startswith("mean") else ""
+            print(f"equivalence of {metric} within {margin:g}{unit} shown with 80 % power if there is no difference: {takes}")
+        else:
+            print(f"equivalence of {metric} within {margin:g}: the number of personas that it takes is not known beforehand")
 
 
 def _takes(n_personas: int | None) -> str:
