@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from vs_sim.errors import InputError
-from vs_sim.human.corpus import cents_of, filled, number_of, role_of, text_of
+from vs_sim.human.corpus import whole_cents
 from vs_sim.outcome import stated_donation
 from vs_sim.records import Role, StatedDonation, printable
 
@@ -128,7 +126,7 @@ def audit(path: Path) -> Audit:
     elif (path / "manifest.json").is_file():
         against, found = DECIDED, list(_of_run(path))
     elif (info := _info(path)) is not None:
-        against, found = ANNOTATED, list(_of_tables(info))
+        against, found = ANNOTATED, list(_of_tables(*info))
     elif path.is_file():
         against, found = LABELLED, list(_of_sheet(path))
     else:
@@ -173,15 +171,19 @@ def _of_run(path: Path) -> Iterator[_Labelled | None]:
 
 
 def _of_sheet(path: Path) -> Iterator[_Labelled | None]:
-    from vs_sim.label_sheet import bare, read_sheet
+    from vs_sim.label_sheet import dialogues_of, read_sheet
 
-    rows = _table(path, ("conversation", "dialogue", "label"))
-    dialogues = {bare(row["conversation"].strip()): bare(row["dialogue"]) for _, row in rows if any(cell.strip() for cell in row.values())}
+    dialogues = dialogues_of(path)
     labels = read_sheet(path, dialogues.keys())
-    for id_, dialogue in dialogues.items():
-        label = labels.get(id_)
+    for id_, (place, dialogue) in dialogues.items():
+        label, turns = labels.get(id_), _turns(dialogue)
+        if label is not None and not any(role == "persuadee" for role, _ in turns):
+            raise InputError(
+                f"{place}, column dialogue: has no line that begins with 'Persuadee: ', though it is labelled; did the cell lose its line "
+                "breaks? Put the dialogues of the sheet as written back in"
+            )
         cents = None if label is None else 0 if label.status == "refused" else label.cents
-        yield None if label is None else _Labelled(id_, _turns(dialogue), cents)
+        yield None if label is None else _Labelled(id_, turns, cents)
 
 
 def _turns(dialogue: str) -> list[tuple[Role, str]]:
@@ -205,40 +207,15 @@ def _info(path: Path) -> tuple[Path, Path] | None:
     return None
 
 
-def _of_tables(tables: tuple[Path, Path]) -> Iterator[_Labelled | None]:
-    info, dialog = tables
-    if info.suffix == ".xlsx":
-        raise InputError(f"{info}: is an Excel file, expected CSV; import its folder (vs-sim human import) and audit the reference")
-    said: dict[str, list[tuple[int, Role, str]]] = {}
-    for place, row in _table(dialog, ("B2", "B4", "Turn", "Unit")):
-        role, turn = role_of(row["B4"], place), int(number_of(row["Turn"], place) or 0)
-        turns = said.setdefault(filled(row, "B2", place), [])
-        if turns and turns[-1][:2] == (turn, role):
-            turns[-1] = (turn, role, f"{turns[-1][2]} {row['Unit']}")
-        else:
-            turns.append((turn, role, row["Unit"]))
-    for place, row in _table(info, ("B2", "B5")):
-        id_ = filled(row, "B2", place)
-        if row.get("B4") and role_of(row["B4"], place) != "persuadee":
-            continue
-        if id_ not in said:
-            raise InputError(f"{place}: dialogue {id_!r} has no sentences in {dialog.name}; get both files again")
-        dollars = number_of(row["B5"], f"{place}, column B5")
-        if dollars is not None and not math.isclose(dollars * 100, round(dollars * 100), abs_tol=1e-6):
+def _of_tables(info: Path, dialog: Path) -> Iterator[_Labelled | None]:
+    from vs_sim.human.files import annotated_tables
+
+    stated, sentences = annotated_tables(info, dialog)
+    for id_, dollars in stated.items():
+        if id_ not in sentences:
+            raise InputError(f"{info}: dialogue {id_!r} has no sentences in {dialog.name}; get both files again")
+        if dollars is not None and whole_cents(dollars) is None:
             yield None  # half a cent is no label
             continue
-        cents = None if dollars is None else cents_of(dollars, f"{place}, column B5")
-        yield _Labelled(id_, [(role, text) for _, role, text in said[id_]], cents)
-
-
-def _table(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Where each row of a CSV table stands, and its cells by column; cells that are not there are empty."""
-    text = text_of(path)
-    first = text.partition("\n")[0]
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), restval="")
-    header = rows.fieldnames or []
-    for column in needed:
-        if column not in header:
-            raise InputError(f"{path}: column {column!r} is missing, expected {', '.join(needed)}")
-    for row in rows:
-        yield f"{path}, line {rows.line_num}", {key: value for key, value in row.items() if key is not None}
+        turns = [(key, [s.text or "" for s in said]) for key, said in groupby(sentences[id_][1], lambda s: (s.round, s.role))]
+        yield _Labelled(id_, [(role, " ".join(texts)) for (_, role), texts in turns], whole_cents(dollars))

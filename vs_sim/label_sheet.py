@@ -10,7 +10,8 @@ import csv
 import io
 import random
 import re
-from collections.abc import Collection, Iterable
+import tempfile
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from vs_sim import prompts
@@ -56,23 +57,31 @@ def write_sheet(path: Path, transcripts: Iterable[Transcript], *, n: int | None 
         Number of dialogues in the sheet; fewer than `n` if there are not as many.
 
     Raises:
-        InputError: if the file is there already, since it may hold labels, or cannot be written.
+        InputError: if the file is there already, since it may hold labels, or other instructions are, or it cannot be written.
     """
     chosen = sorted((t for t in transcripts if t.complete), key=lambda t: t.spec.id)
     random.Random(seed).shuffle(chosen)
     chosen = chosen[:n]
+    beside = instructions_path(path)
+    instructions = _INSTRUCTIONS.format(name=path.name, rules=prompts.text("stated_rules").strip()).encode()
     try:
-        # With its mark, spreadsheets know the file as UTF-8.
-        with path.open("x", encoding="utf-8-sig", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(COLUMNS)
-            table.writerows([armoured(t.spec.id), armoured(_dialogue(t)), "", ""] for t in chosen)
-        rules = prompts.text("stated_rules").strip()
-        instructions_path(path).write_text(_INSTRUCTIONS.format(name=path.name, rules=rules), "utf-8")
-    except FileExistsError:
-        raise InputError(f"{path} is there already and may hold labels; give another name with --out") from None
+        if path.exists():
+            raise InputError(f"{path} is there already and may hold labels; give another name with --out")
+        if beside.exists() and beside.read_bytes() != instructions:
+            raise InputError(f"{beside} is there already and says something else; give another name with --out, or remove it")
+        # Under their names there are whole files or none.
+        with tempfile.TemporaryDirectory(prefix=".sheet.", dir=path.parent) as folder:
+            half = Path(folder)
+            # With its mark, spreadsheets know the file as UTF-8.
+            with (half / "sheet").open("x", encoding="utf-8-sig", newline="") as file:
+                table = csv.writer(file)
+                table.writerow(COLUMNS)
+                table.writerows([armoured(t.spec.id), armoured(_dialogue(t)), "", ""] for t in chosen)
+            (half / "instructions").write_bytes(instructions)
+            (half / "instructions").replace(beside)
+            (half / "sheet").replace(path)
     except OSError as error:
-        raise InputError(f"{error.filename or path}: cannot be written: {error.strerror}") from None
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     return len(chosen)
 
 
@@ -101,8 +110,8 @@ def _dialogue(transcript: Transcript) -> str:
 def read_sheet(path: Path, conversations: Collection[str]) -> dict[str, StatedDonation]:
     """The labels of a sheet: conversation id -> stated donation; rows without a label are missing.
 
-    Commas, semicolons and tabs between cells, a byte order mark and the line ends of any system are understood. Rows and columns may
-    stand in any order, and columns may be added.
+    Commas, semicolons and tabs between cells, a first line ``sep=``, byte order marks, UTF-16 and the line ends of any system are
+    understood. Rows and columns may stand in any order, and columns may be added.
 
     Args:
         path: a sheet of `write_sheet` that somebody has labelled.
@@ -111,18 +120,10 @@ def read_sheet(path: Path, conversations: Collection[str]) -> dict[str, StatedDo
     Raises:
         InputError: with row and column, as a spreadsheet counts them, if a label is none, a conversation is unknown or stands there twice.
     """
-    rows = _rows(path)
-    header = [cell.strip().casefold() for cell in rows[0]] if rows else []
-    for column in ("conversation", "label"):
-        if header.count(column) != 1:
-            raise InputError(f"{path}: column {column!r} stands {header.count(column)} times in the first row, expected once")
     labels: dict[str, StatedDonation] = {}
     row_of: dict[str, int] = {}
-    for number, row in enumerate(rows[1:], 2):
-        if not any(cell.strip() for cell in row):
-            continue
-        cells = dict(zip(header, row, strict=False))
-        id_ = bare(cells.get("conversation", "").strip())
+    for number, cells in _rows(path, ("conversation", "label")):
+        id_ = bare(cells["conversation"].strip())
         if id_ not in conversations:
             raise InputError(
                 f"{path}, row {number}, column conversation: {id_!r:.60} is no conversation of this run; is it the sheet of another run, "
@@ -131,14 +132,15 @@ def read_sheet(path: Path, conversations: Collection[str]) -> dict[str, StatedDo
         if id_ in row_of:
             raise InputError(f"{path}, row {number}, column conversation: {id_!r} stands in row {row_of[id_]} already; delete one of them")
         row_of[id_] = number
-        text = bare(cells.get("label", "").strip())
+        text = bare(cells["label"].strip())
         if not text:
             continue
         label = read_label(text)
         if label is None:
+            hint = "; write 'refused' for a refusal to give" if re.fullmatch("0+", text) else ""
             raise InputError(
                 f"{path}, row {number}, column label: {text!r:.60} is no label; expected whole cents above 0 (digits only), "
-                "'refused' or 'none', or nothing"
+                f"'refused' or 'none', or nothing{hint}"
             )
         labels[id_] = label
     return labels
@@ -156,7 +158,43 @@ def read_label(text: str) -> StatedDonation | None:
     return None
 
 
-def _rows(path: Path) -> list[list[str]]:
+def dialogues_of(path: Path) -> dict[str, tuple[str, str]]:
+    """The dialogues of a sheet: conversation id -> where it stands ("sheet.csv, row 2") and the dialogue as shown.
+
+    Raises:
+        InputError: if the file is no such sheet.
+    """
+    rows = _rows(path, ("conversation", "dialogue", "label"))
+    return {bare(cells["conversation"].strip()): (f"{path}, row {number}", bare(cells["dialogue"])) for number, cells in rows}
+
+
+def _rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a sheet that are not empty: number as a spreadsheet counts, and column -> cell, where cells left out are empty."""
+    text = _text(path)
+    before = re.match(r"sep=(.)(?:\r\n|\r|\n)", text, re.IGNORECASE)  # by which some spreadsheets are told what separates cells
+    if before:
+        text = text[before.end() :]
+    first = re.split("[\r\n]", text, maxsplit=1)[0]
+    delimiter = before[1] if before else max(",;\t", key=first.count)
+    offset = 2 if before else 1
+    rows = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            rows.append(row)
+    except (csv.Error, TypeError, ValueError) as error:  # of another kind if the separator can be none
+        raise InputError(f"{path}, row {len(rows) + offset}: is no CSV that can be read: {error}; save it as CSV UTF-8") from None
+    header = [cell.strip().casefold() for cell in rows[0]] if rows else []
+    for column in needed:
+        if header.count(column) != 1:
+            raise InputError(f"{path}: column {column!r} stands {header.count(column)} times in the first row, expected once")
+    found = []
+    for number, row in enumerate(rows[1:], offset + 1):
+        if any(cell.strip() for cell in row):
+            found.append((number, {**dict.fromkeys(header, ""), **dict(zip(header, row, strict=False))}))
+    return found
+
+
+def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -164,12 +202,9 @@ def _rows(path: Path) -> list[list[str]]:
     if data.startswith((b"PK", b"\xd0\xcf")):
         raise InputError(f"{path}: is a spreadsheet's own format, expected CSV; save it as CSV")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", errors="replace")  # what a spreadsheet on Windows saves; ids and labels are plain letters in both
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise InputError(f"{path}: is no CSV that can be read: {error}") from None
+    if "\0" in text:
+        raise InputError(f"{path}: is in no encoding that can be told (UTF-16 without its mark?); save it as CSV UTF-8")
+    return text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.dialogues import folder_of
-from tests.human_data import LABELS, Talk, label_rows, stated_rows, write_csv, write_rows
+from tests.human_data import LABELS, Talk, label_rows, stated_rows, write_csv, write_rows, write_xlsx
 from vs_sim.audit import ANNOTATED, DECIDED, LABELLED, Count, audit
 from vs_sim.cli import main
 from vs_sim.errors import InputError
@@ -171,17 +171,58 @@ def test_what_cannot_be_audited_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a run folder, a reference of human dialogues, a labelled sheet"):
         audit(tmp_path / "nowhere")
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"table\.csv: column 'conversation' is missing, expected conversation, dialogue, label"):
+    with pytest.raises(InputError, match=r"table\.csv: column 'conversation' stands 0 times in the first row, expected once"):
         audit(tmp_path / "table.csv")
     write_rows(tmp_path / "300_info.csv", ["B2", "B5"], [["one", 1]])
     with pytest.raises(InputError, match=r"300_dialog\.csv: the file is missing"):
         audit(tmp_path)
-    write_rows(tmp_path / "300_dialog.csv", LABELS, [])
-    with pytest.raises(InputError, match=r"300_info\.csv, line 2: dialogue 'one' has no sentences in 300_dialog\.csv"):
+    write_rows(tmp_path / "300_dialog.csv", LABELS, [["two", 0, 0, "Hi.", "x", "", "", ""]])
+    with pytest.raises(InputError, match=r"300_info\.csv: dialogue 'one' has no sentences in 300_dialog\.csv"):
         audit(tmp_path)
-    (tmp_path / "300_info.xlsx").write_bytes(b"PK")
-    with pytest.raises(InputError, match=r"is an Excel file, expected CSV; import its folder"):
-        audit(tmp_path / "300_info.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "sentence"),
+    [
+        ("info", ["{id}", "1"], r"annotated_dev_info\.csv, line 9: the row has 2 cells, expected 3 as in the header"),
+        ("info", ["{id}", "1", "0"], r"annotated_dev_info\.csv, line 9: dialogue '.*_same' is annotated twice"),
+        ("info", ["new", "-1", "0"], r"annotated_dev_info\.csv, line 9, column B5: \$-1.0 is below 0"),
+        ("info", ["new", "1e307", "0"], r"annotated_dev_info\.csv, line 9, column B5: '1e307' is too large"),
+        ("info", ["new", "1_0", "0"], r"annotated_dev_info\.csv, line 9, column B5: '1_0' is no number"),
+        (
+            "dialog",
+            ["{id}", "0", "", "Hi.", "x", "", "", ""],
+            r"annotated_dev_dialog\.csv, line 16, column Turn: turn '', expected a whole",
+        ),
+        ("dialog", ["{id}", "0", "1", "Hi."], r"annotated_dev_dialog\.csv, line 16: the row has 4 cells, expected 8"),
+    ],
+)
+def test_a_damaged_table_is_refused_and_not_counted(tables: Path, table: str, row: list[str], sentence: str) -> None:
+    with (tables / f"annotated_dev_{table}.csv").open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerow([cell.format(id=talks()[0].id) for cell in row])
+    with pytest.raises(InputError, match=sentence):
+        audit(tables)
+
+
+def test_tables_in_excel_files_are_read_alike(tables: Path, tmp_path: Path) -> None:
+    rows = [[id_, "" if stated is None else stated, dollars] for id_, stated, dollars in stated_rows(talks())]
+    write_xlsx(tmp_path / "300_info.xlsx", [["B2", "B5", "B6"], *rows])
+    write_xlsx(tmp_path / "300_dialog.xlsx", [LABELS, *label_rows(talks())])
+    assert audit(tmp_path).rows == audit(tables).rows
+
+
+def test_dialogues_that_lost_their_line_breaks_are_refused(sheet: Path) -> None:
+    text = sheet.read_text("utf-8")
+    assert "\nPersuadee: " in text
+    sheet.write_text(text.replace("\nPersuadee: ", " Persuadee: "), "utf-8")
+    with pytest.raises(InputError, match=r"sheet\.csv, row \d+, column dialogue: has no line that begins with 'Persuadee: '"):
+        audit(sheet)
+
+
+def test_a_sheet_is_read_in_the_same_way_as_labels_are(sheet: Path) -> None:
+    before = audit(sheet).rows
+    sheet.write_bytes(("sep=,\n" + sheet.read_text("utf-8")).replace("\n", "\r\n").encode("utf-16"))
+    assert audit(sheet).rows == before
 
 
 def test_the_command_prints_shares_and_what_differs(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,6 +66,19 @@ CSV_MISTAKES: dict[str, tuple[Spoil, str]] = {
     "below a cent": (edit("full_info.csv", ",0.5,", ",0.005,"), r"line 3, column B6: \$0.005 is no donation in whole cents"),
     "negative": (edit("full_info.csv", ",0.5,", ",-0.5,"), r"line 3, column B6: \$-0.5 is no donation in whole cents"),
     "stated": (edit("300_info.csv", "0.25", "a bit"), r"300_info.csv, line 2, column B5: 'a bit' is no number"),
+    "stated below 0": (edit("300_info.csv", "0.25", "-0.25"), r"300_info.csv, line 2, column B5: \$-0.25 is below 0"),
+    "stated far too much": (edit("300_info.csv", "0.25", "1e307"), r"300_info.csv, line 2, column B5: '1e307' is too large"),
+    "far too much": (edit("full_info.csv", ",0.5,", ",1e307,"), r"full_info.csv, line 3, column B6: '1e307' is too large"),
+    "underscore": (edit("full_info.csv", ",0.5,", ",1_0,"), r"full_info.csv, line 3, column B6: '1_0' is no number"),
+    "other digits": (
+        edit("full_info.csv", ",41.0,", ",\u0664\u0661,"),
+        r"full_info.csv, line 2, column age.x: '\u0664\u0661' is no number",
+    ),
+    "attribute": (edit("full_info.csv", ",age.x,", ",Age.x,"), r"full_info.csv: column 'age.x' is missing, expected all 32 attributes"),
+    "semicolons": (
+        write("full_info.csv", b"B2;B3;B4;B6\nd;u;0;0\n"),
+        r"full_info.csv, line 1: cells are separated by semicolons, expected commas",
+    ),
     "role": (edit("full_info.csv", "user_2,1,", "user_2,2,"), r"full_info.csv, line 3, column B4: role '2', expected 0 \(persuader\) or 1"),
     "two of a role": (edit("full_info.csv", "user_2,1,", "user_2,0,"), rf"line 3: dialogue '{FIRST}' has a second persuader"),
     "person": (edit("full_info.csv", "user_2,1,", ",1,"), r"full_info.csv, line 3: column B3 is empty"),
@@ -74,7 +87,7 @@ CSV_MISTAKES: dict[str, tuple[Spoil, str]] = {
         rf"full_dialog.csv, line 2: dialogue '{FIRST}' has no persuader in full_info",
     ),
     "silent": (
-        append("full_info.csv", "new,u,0,0,2" + "," * 7 + "\n"),
+        append("full_info.csv", "new,u,0,0,2" + "," * 32 + "\n"),
         r"full_info.csv, line 10: dialogue 'new' has no row in full_dialog",
     ),
     "id twice": (append("full_dialog.csv", f"99,Hi,0,0,{FIRST}\n"), rf"full_dialog.csv, line 16: dialogue '{FIRST}' begins a second time"),
@@ -135,6 +148,26 @@ CONVOKIT_MISTAKES: dict[str, tuple[Spoil, str]] = {
     "no object": (append("utterances.jsonl", "17\n"), r"utterances.jsonl, line 15: 17 is no utterance"),
     "key": (edit("conversations.json", "donation_ee", "gave"), r"conversations.json, conversation '0': 'donation_ee' is missing"),
     "amount": (edit("conversations.json", '"donation_ee": 0.5', '"donation_ee": "x"'), r"conversation '0', donation_ee: 'x' is no number"),
+    "far too much": (
+        edit("conversations.json", '"donation_ee": 0.5', '"donation_ee": 1' + "0" * 400),
+        r"conversation '0', donation_ee: 10{50,60} is too large",
+    ),
+    "not a number": (edit("conversations.json", '"donation_ee": 0.5', '"donation_ee": true'), r"donation_ee: True is no number"),
+    "attribute": (
+        edit("speakers.json", '"care": 4.333333333', '"care": true'),
+        r"speakers.json, speaker 'user_1', care: True is no number",
+    ),
+    "too many digits": (
+        edit("conversations.json", '"donation_ee": 0.5', '"donation_ee": 1' + "0" * 5000),
+        r"conversations.json: not valid",
+    ),
+    "no id": (edit("conversations.json", f'"dialogue_id": "{FIRST}"', '"dialogue_id": null'), r"'0': dialogue_id None is no id"),
+    "a list for an id": (edit("conversations.json", f'"dialogue_id": "{FIRST}"', '"dialogue_id": []'), r"'0': dialogue_id \[\] is no id"),
+    "an object for an id": (edit("conversations.json", f'"dialogue_id": "{FIRST}"', '"dialogue_id": {}'), r"'0': dialogue_id {} is no id"),
+    "half a character": (edit("utterances.jsonl", "Thanks!", "\\ud800"), r"utterances.jsonl, line 3: has half a character"),
+    "deep": (write("conversations.json", b'{"a":' * 100_000), r"conversations.json: JSON nested too deep to be read"),
+    "deep line": (append("utterances.jsonl", "[" * 100_000), r"utterances.jsonl, line 15: JSON nested too deep to be read"),
+    "stated below 0": (edit("conversations.json", '"intended": 0.25', '"intended": -1'), r"conversation '0', intended: \$-1.0 is below 0"),
     "person": (
         edit("conversations.json", '"user_ee": "user_2"', '"user_ee": "u"'),
         r"conversation '0': user_ee 'u' is not in speakers.json",
@@ -192,6 +225,18 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> Non
     path = tmp_path / "full_info.csv"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert len(read_corpus(tmp_path).dialogues) == 4
+
+
+@pytest.mark.parametrize("key", ["\u00b2", "1" * 5000, "x"])
+def test_a_conversation_whose_id_is_no_row_has_none(tmp_path: Path, key: str) -> None:
+    write_convokit(tmp_path, TALKS[:1])
+    for name, old, new in (
+        ("conversations.json", '"0":', f'"{key}":'),
+        ("utterances.jsonl", '"conversation_id": "0"', f'"conversation_id": "{key}"'),
+    ):
+        path = tmp_path / name
+        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    assert [d.row for d in read_corpus(tmp_path).dialogues] == [None]
 
 
 SAID = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=30)

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -105,6 +106,28 @@ def test_a_sheet_is_never_written_over(sheet):
     assert len(rows(sheet)) == 20
 
 
+def test_other_instructions_are_not_written_over(tmp_path):
+    (tmp_path / "s-instructions.md").write_text("Mine.", "utf-8")
+    with pytest.raises(InputError, match=r"s-instructions\.md is there already and says something else; give another name with --out"):
+        write_sheet(tmp_path / "s.csv", [transcript("a")])
+    assert [p.name for p in tmp_path.iterdir()] == ["s-instructions.md"]
+    assert (tmp_path / "s-instructions.md").read_text("utf-8") == "Mine."
+
+
+def test_a_sheet_that_cannot_be_written_whole_is_not_there(tmp_path, monkeypatch):
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as no_room:
+        no_room.setattr(Path, "replace", full)
+        with pytest.raises(InputError, match=r"s\.csv: cannot be written: No space left"):
+            write_sheet(tmp_path / "s.csv", [transcript("a")])
+    assert not list(tmp_path.iterdir())
+    assert write_sheet(tmp_path / "s.csv", [transcript("a")]) == 1
+    (tmp_path / "s.csv").unlink()
+    assert write_sheet(tmp_path / "s.csv", [transcript("a")]) == 1, "the same instructions may stay"
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere/s\.csv: cannot be written: No such file"):
         write_sheet(tmp_path / "nowhere" / "s.csv", [])
@@ -119,7 +142,7 @@ def test_what_a_spreadsheet_would_change_is_marked_and_comes_back(tmp_path, id):
     assert read_sheet(path, {id})[id].cents == 50
 
 
-@pytest.mark.parametrize("id", ["4bebbe46827596aa", "c01", "20180719-122534_38_live", "12ef", "e", ""])
+@pytest.mark.parametrize("id", ["4bebbe46827596aa", "c01", "20180101-010203_4_live", "12ef", "e", ""])
 def test_ordinary_ids_stand_as_they_are(id):
     assert armoured(id) == id
 
@@ -173,13 +196,29 @@ def test_a_sheet_saved_in_a_windows_encoding_is_read(sheet):
     assert len(read_sheet(sheet, IDS)) == 6
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8"])
+@pytest.mark.parametrize("first", ["", "sep=;\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_sheet_in_another_encoding_or_with_other_line_ends_is_read(sheet, encoding, first, end):
+    label(sheet, LABELS, delimiter=";", lineterminator="\n")
+    text = first + sheet.read_text("utf-8")
+    sheet.write_bytes(text.replace("\n", end).encode(encoding))
+    assert {i: d.cents for i, d in read_sheet(sheet, IDS).items() if d.cents} == {"c00": 150, "c05": 7}
+
+
+def test_rows_are_counted_with_the_line_that_names_the_separator(tmp_path):
+    (tmp_path / "s.csv").write_text("sep=;\nconversation;label\nc00;5\nc01;x\n", "utf-8")
+    with pytest.raises(InputError, match=r"row 4, column label: 'x' is no label"):
+        read_sheet(tmp_path / "s.csv", IDS)
+
+
 def test_columns_may_be_moved_and_added(tmp_path):
     path = tmp_path / "s.csv"
     path.write_text("Label,who,Conversation\n50,kim,c00\n,kim,c01\n", "utf-8")
     assert {i: d.cents for i, d in read_sheet(path, IDS).items()} == {"c00": 50}
 
 
-@pytest.mark.parametrize("bad", ["0", "1.50", "$1", "50 cents", "-5", "yes", "refuse", "50,00", "١٢", "1e2", "123456789"])
+@pytest.mark.parametrize("bad", ["1.50", "$1", "50 cents", "-5", "yes", "refuse", "50,00", "١٢", "1e2", "123456789"])
 def test_a_bad_label_is_named_with_its_row(sheet, bad):
     conversation = rows(sheet)[2]["conversation"]
     label(sheet, {conversation: bad}, delimiter=";")
@@ -201,7 +240,13 @@ def test_a_bad_label_is_named_with_its_row(sheet, bad):
         ("conversation,label,label\nc00,5,5\n", "column 'label' stands 2 times in the first row"),
         ("", "column 'conversation' stands 0 times"),
         ("PK\x03\x04", "is a spreadsheet's own format, expected CSV; save it as CSV"),
-        ('conversation,label\n"' + "x" * 200_000 + '",5\n', "is no CSV that can be read: field larger than field limit"),
+        ('conversation,label\n"' + "x" * 200_000 + '",5\n', "row 2: is no CSV that can be read: field larger than field limit"),
+        (
+            "conversation,label\nc00,0\n",
+            "row 2, column label: '0' is no label; expected whole cents above 0 (digits only), 'refused' or 'none', "
+            "or nothing; write 'refused' for a refusal to give",
+        ),
+        ("c\0o\0n\0", "is in no encoding that can be told (UTF-16 without its mark?); save it as CSV UTF-8"),
     ],
 )
 def test_a_sheet_that_cannot_be_read_says_where(tmp_path, text, sentence):

@@ -25,6 +25,7 @@ from vs_sim.human.corpus import (
     number_of,
     role_of,
     say,
+    stated_of,
     text_of,
     value_of,
 )
@@ -47,23 +48,26 @@ def read_convokit(path: Path) -> Corpus:
     place_of: dict[str, str] = {}
     for key, talk in talks.items():
         place = f"{talks_file}, conversation {key!r}"
-        id_ = str(needed(talk, "dialogue_id", place))
+        id_ = _id(talk, "dialogue_id", place)
         if id_ in place_of:
             raise HumanDataError(f"{place}: dialogue_id {id_!r} is used by {place_of[id_]} too, expected once; remove one of them")
         place_of[id_] = place
         people: dict[Role, Participant] = {}
         for role, name in zip(ROLES, ("user_er", "user_ee"), strict=True):
-            user = str(needed(talk, name, place))
+            user = _id(talk, name, place)
             if user not in speakers:
                 raise HumanDataError(f"{place}: {name} {user!r} is not in {speakers_file.name}; get the whole folder again")
             who = speakers[user]
-            attributes = {n: value for n in ATTRIBUTES if (value := value_of(who.get(n, who.get(f"{n}.x")))) is not None}
-            people[role] = Participant(user, attributes, f"{speakers_file}, speaker {user!r}")
+            there = f"{speakers_file}, speaker {user!r}"
+            attributes = {n: v for n in ATTRIBUTES if (v := value_of(who.get(n, who.get(f"{n}.x")), f"{there}, {n}")) is not None}
+            people[role] = Participant(user, attributes, there)
         dollars = number_of(needed(talk, "donation_ee", place), f"{place}, donation_ee")
         cents = None if dollars is None else cents_of(dollars, f"{place}, donation_ee")
-        dialogue = RawDialogue(id_, int(key) if key.isdigit() else None, [], people, cents, bool(talk.get("is_annotated")))
+        dialogue = RawDialogue(
+            id_, int(key) if re.fullmatch("[0-9]{1,9}", key) else None, [], people, cents, bool(talk.get("is_annotated"))
+        )
         if dialogue.annotated:
-            dialogue.stated_dollars = number_of(talk.get("intended"), f"{place}, intended")
+            dialogue.stated_dollars = stated_of(talk.get("intended"), f"{place}, intended")
         dialogues[key] = dialogue
     _read_utterances(said_file, dialogues)
     for key, dialogue in dialogues.items():
@@ -81,10 +85,7 @@ def _read_utterances(path: Path, dialogues: Mapping[str, RawDialogue]) -> None:
             continue
         n += 1
         place = f"{path}, line {line}"
-        try:
-            said = json.loads(text)
-        except ValueError as error:
-            raise HumanDataError(f"{place}: not valid JSON ({error}), expected one utterance a line; was the file cut off?") from None
+        said = _json(text, place, "one utterance a line")
         if not isinstance(said, dict):
             raise HumanDataError(f"{place}: {said!r:.40} is no utterance, expected a JSON object; get the file again")
         key = str(said["conversation_id"] if "conversation_id" in said else needed(said, "root", place, "conversation_id"))
@@ -115,10 +116,30 @@ def _convokit_sentences(meta: Mapping[str, Any], turn: int, role: Role) -> Itera
 
 def _json_table(path: Path) -> dict[str, dict[str, Any]]:
     """A JSON object of objects; their ``"meta"``, where ConvoKit puts it there, else themselves."""
-    try:
-        data = json.loads(text_of(path))
-    except ValueError as error:
-        raise HumanDataError(f"{path}: not valid JSON ({error}), expected ConvoKit's format; was the file cut off?") from None
+    data = _json(text_of(path), str(path), "ConvoKit's format")
     if not isinstance(data, dict) or not data or not all(isinstance(entry, dict) for entry in data.values()):
         raise HumanDataError(f"{path}: holds no table of objects, expected ConvoKit's format; get the file again")
     return {str(key): entry["meta"] if isinstance(entry.get("meta"), dict) else entry for key, entry in data.items()}
+
+
+def _json(text: str, place: str, expected: str) -> Any:
+    """What JSON says, if it can be written again: JSON can spell half a character (a lone surrogate), which no file can hold."""
+    try:
+        data = json.loads(text)
+        if "\\u" in text:
+            json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise HumanDataError(f"{place}: has half a character (\\ud800 to \\udfff alone), expected whole ones; get the file again") from None
+    except ValueError as error:
+        raise HumanDataError(f"{place}: not valid JSON ({error}), expected {expected}; was the file cut off?") from None
+    except RecursionError:
+        raise HumanDataError(f"{place}: JSON nested too deep to be read, expected {expected}; get the file again") from None
+    return data
+
+
+def _id(data: Mapping[str, Any], key: str, place: str) -> str:
+    """The value of a key that must hold an id."""
+    value = needed(data, key, place)
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+        raise HumanDataError(f"{place}: {key} {value!r:.40} is no id, expected text that is not empty; get the file again")
+    return str(value)

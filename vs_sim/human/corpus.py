@@ -17,6 +17,9 @@ from vs_sim.records import Role
 
 ROLES: tuple[Role, Role] = ("persuader", "persuadee")
 """The roles by their number in column B4."""
+_LARGEST = 1_000_000_000
+"""No amount, score, role or round comes near it; below, cents are exact as floating-point numbers."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 MAX_BYTES = 200_000_000
 """Most bytes that a file may have once it is unpacked: forty times what the whole corpus takes."""
 
@@ -138,11 +141,12 @@ def number_of(value: object, place: str) -> float | None:
     """A number, or None if it is missing (an empty cell, NaN or null)."""
     if value is None or (isinstance(value, str) and value.strip().lower() in ("", "nan")):
         return None
-    if isinstance(value, str) and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", value.strip(), re.ASCII):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(value):
-        raise HumanDataError(f"{place}: {value!r} is no number; was the file edited?")
-    return None if math.isnan(value) else float(value)
+    number = float(value) if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or number in (math.inf, -math.inf):
+        raise HumanDataError(f"{place}: {value!r:.60} is no number; was the file edited?")
+    if abs(number) > _LARGEST:
+        raise HumanDataError(f"{place}: {value!r:.60} is too large, expected a number of at most {_LARGEST:,}; was the file edited?")
+    return None if math.isnan(number) else float(number)
 
 
 def cents_of(dollars: float, place: str) -> int:
@@ -153,16 +157,27 @@ def cents_of(dollars: float, place: str) -> int:
     return cents
 
 
-def value_of(cell: object) -> float | str | None:
-    """A number where it is one, otherwise words; None where it is missing."""
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+def stated_of(value: object, place: str) -> float | None:
+    """A donation as stated (B5), in dollars, not always in whole cents; None if nothing is stated."""
+    dollars = number_of(value, place)
+    if dollars is not None and dollars < 0:
+        raise HumanDataError(f"{place}: ${dollars!r} is below 0, expected a donation in dollars or nothing; was the file edited?")
+    return dollars
+
+
+def whole_cents(dollars: float | None) -> int | None:
+    """Whole cents; None if they are not whole, or there is no amount."""
+    if dollars is None or abs(dollars * 100 - round(dollars * 100)) > 1e-6:
         return None
+    return round(dollars * 100)
+
+
+def value_of(cell: object, place: str) -> float | str | None:
+    """A number where it is one, otherwise words; None where it is missing."""
     if isinstance(cell, str):
         words = " ".join(cell.split())
-        if words.lower() in ("", "nan"):
-            return None
         try:
-            return float(words)
+            float(words)
         except ValueError:
-            return words
-    return float(cell) if isinstance(cell, int | float) else str(cell)
+            return words or None
+    return number_of(cell, place)  # what only looks like a number (1_0, digits of other scripts) is refused there

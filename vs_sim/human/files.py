@@ -28,6 +28,7 @@ from vs_sim.human.corpus import (
     role_of,
     round_of,
     say,
+    stated_of,
     text_of,
     value_of,
 )
@@ -86,7 +87,13 @@ def _read_original(path: Path, info: Path, dialog: Path) -> Corpus:
         id_, role = filled(row, "B2", place), role_of(row["B4"], f"{place}, column B4")
         if role in people.setdefault(id_, {}):
             raise HumanDataError(f"{place}: dialogue {id_!r} has a second {role}, expected one; remove one of the rows")
-        attributes = {name: value for name in ATTRIBUTES if (value := value_of(row.get(f"{name}.x", row.get(name)))) is not None}
+        attributes = {}
+        for name in ATTRIBUTES:
+            column = f"{name}.x" if f"{name}.x" in row else name
+            if column not in row:
+                raise HumanDataError(f"{info}: column '{name}.x' is missing, expected all {len(ATTRIBUTES)} attributes; get the file again")
+            if (value := value_of(row[column], f"{place}, column {column}")) is not None:
+                attributes[name] = value
         people[id_][role] = Participant(filled(row, "B3", place), attributes, place)
         if role == "persuadee":
             dollars = number_of(row["B6"], f"{place}, column B6")
@@ -129,31 +136,50 @@ def _read_annotated(path: Path, dialogues: Mapping[str, RawDialogue]) -> tuple[t
     else:
         return (), 0
     info, dialog = found
-    unknown: set[str] = set()
+    stated, sentences = annotated_tables(info, dialog)
+    for id_, dollars in stated.items():
+        if id_ in dialogues:
+            dialogues[id_].annotated = True
+            dialogues[id_].stated_dollars = dollars
+    for id_, (place, said) in sentences.items():
+        if id_ in dialogues and id_ not in stated:
+            raise HumanDataError(f"{place}: dialogue {id_!r} has annotated sentences, but no row in {info.name}; add it there")
+        if id_ in dialogues:
+            dialogues[id_].sentences += said
+    return (info, dialog), len((stated.keys() | sentences.keys()) - dialogues.keys())
+
+
+def annotated_tables(info: Path, dialog: Path) -> tuple[dict[str, float | None], dict[str, tuple[str, list[AnnotatedSentence]]]]:
+    """The annotated dialogues as their two tables give them, by their ids.
+
+    Args:
+        info: the table of participants (B2, B5; rows of persuaders are left out).
+        dialog: the table of sentences.
+
+    Returns:
+        What is stated, in dollars, None where nothing is; and where the sentences begin ("300_dialog.csv, line 2"), with the sentences.
+
+    Raises:
+        HumanDataError: with file and line, if something cannot be read as it should be.
+    """
+    stated: dict[str, float | None] = {}
     for place, row in _table(info, ("B2", "B5")):
         id_ = filled(row, "B2", place)
         # The official table has a row for each participant; the donation that is intended is the persuadee's.
         if row.get("B4") and role_of(row["B4"], f"{place}, column B4") != "persuadee":
             continue
-        if id_ not in dialogues:
-            unknown.add(id_)
-            continue
-        if dialogues[id_].annotated:
+        if id_ in stated:
             raise HumanDataError(f"{place}: dialogue {id_!r} is annotated twice, expected once; remove one of the rows")
-        dialogues[id_].annotated = True
-        dialogues[id_].stated_dollars = number_of(row["B5"], f"{place}, column B5")
+        stated[id_] = stated_of(row["B5"], f"{place}, column B5")
+    sentences: dict[str, tuple[str, list[AnnotatedSentence]]] = {}
     for place, row in _table(dialog, ("B2", "B4", "Turn", "Unit", "er_label_1", "ee_label_1")):
         id_, role = filled(row, "B2", place), role_of(row["B4"], f"{place}, column B4")
-        if id_ in unknown or id_ not in dialogues:
-            unknown.add(id_)
-            continue
-        if not dialogues[id_].annotated:
-            raise HumanDataError(f"{place}: dialogue {id_!r} has annotated sentences, but no row in {info.name}; add it there")
         who = "er" if role == "persuader" else "ee"
         acts = tuple(act for n in "12" if (act := (row.get(f"{who}_label_{n}") or "").strip()))
         text = " ".join(row["Unit"].split())
-        dialogues[id_].sentences.append(AnnotatedSentence(round_of(row["Turn"], f"{place}, column Turn"), role, text, acts))
-    return (info, dialog), len(unknown)
+        sentence = AnnotatedSentence(round_of(row["Turn"], f"{place}, column Turn"), role, text, acts)
+        sentences.setdefault(id_, (place, []))[1].append(sentence)
+    return stated, sentences
 
 
 def _table(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -166,6 +192,11 @@ def _table(path: Path, needed: Sequence[str]) -> Iterator[tuple[str, dict[str, s
             continue
         if not header:
             header = [cell.strip() for cell in cells]
+            if len(header) == 1 and (between := next((c for c in ";\t" if c in header[0]), None)):
+                what = "semicolons" if between == ";" else "tabs"
+                raise HumanDataError(
+                    f"{path}, line {line}: cells are separated by {what}, expected commas; get the file again or save it so"
+                )
             for name in needed:
                 if header.count(name) != 1:
                     wrong = "is missing" if name not in header else "is there twice"

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from vs_sim.errors import HumanDataError
-from vs_sim.human.corpus import RawDialogue
+from vs_sim.human.corpus import RawDialogue, whole_cents
 from vs_sim.human.files import read_corpus
 from vs_sim.human.filters import FILTERS, Facts, kept, pay_cents
 from vs_sim.human.reference import (
@@ -60,7 +60,7 @@ def import_human(path: str | Path, out: str | Path = "human") -> HumanReference:
     inputs = tuple(InputFile(name=p.name, sha256=hashlib.sha256(p.read_bytes()).hexdigest()) for p in corpus.files)
     people = [who for raw in corpus.dialogues for who in raw.people.values()]
     counts = {
-        "n_stated_not_whole": sum(d.stated_dollars is not None and _whole_cents(d.stated_dollars) is None for d in corpus.dialogues),
+        "n_stated_not_whole": sum(d.stated_dollars is not None and whole_cents(d.stated_dollars) is None for d in corpus.dialogues),
         "n_annotated_unknown": corpus.n_annotated_unknown,
         "n_without_attributes": len({who.user for who in people if not who.attributes}),
     }
@@ -166,17 +166,10 @@ def _dialogue(raw: RawDialogue, seen: Counter[str]) -> Dialogue:
         persuadee_person=raw.people["persuadee"].user,
         pay_cents=pay_cents(text for _, text in raw.turns),
         annotated=raw.annotated,
-        stated_cents=_whole_cents(raw.stated_dollars),
+        stated_cents=whole_cents(raw.stated_dollars),
         sentences=tuple(sentences),
     )
     return Dialogue(transcript, annotation, personas["persuader"], personas["persuadee"])
-
-
-def _whole_cents(dollars: float | None) -> int | None:
-    """Whole cents; None if they are not whole."""
-    if dollars is None or dollars < 0 or abs(dollars * 100 - round(dollars * 100)) > 1e-6:
-        return None
-    return round(dollars * 100)
 
 
 def _filter_counts(dialogues: Sequence[Dialogue]) -> dict[str, FilterCount]:

@@ -7,7 +7,7 @@
     REF/.gitignore                               keeps people's words out of a repository
 
 One person may have taken part more than once. A persona is a person in one dialogue, with the donation made there: its id is the
-person's, ``-d`` and which of the person's dialogues it is ("user_1810-d2"), and `person` gives the person back. Where resampling must
+person's, ``-d`` and which of the person's dialogues it is ("user_7-d2"), and `person` gives the person back. Where resampling must
 respect that the same person gave twice, cluster by `person`, not by the persona's id.
 """
 
@@ -193,7 +193,7 @@ class Dialogue(NamedTuple):
 
 
 def person(persona_id: str) -> str:
-    """The person behind the id of a persona of a reference: "user_1810-d2" -> "user_1810"; any other id as it is."""
+    """The person behind the id of a persona of a reference: "user_7-d2" -> "user_7"; any other id as it is."""
     return re.sub(r"-d[1-9][0-9]*$", "", persona_id)
 
 
