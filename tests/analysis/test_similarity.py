@@ -110,6 +110,48 @@ def test_turns_said_elsewhere_are_compared_at_the_same_number_of_dialogues() -> 
     assert more.n_personas == 300 and more.human is None and more.side is None  # 20 people cannot make a sample of 300
 
 
+def test_another_dialogue_of_the_same_person_is_not_elsewhere() -> None:
+    spoken = [_speech(f"w{i // 2} x{i // 2} y{i // 2}", persona=f"user_{i // 2}") for i in range(10)]
+    m = _lexical(spoken, spoken)
+    assert m["trigram_overlap"].value == m["trigram_overlap"].human == 0
+    assert m["verbatim_elsewhere"].value == m["verbatim_elsewhere"].human == 0 or m["verbatim_elsewhere"].human is None
+
+
+def test_new_people_leave_the_range_of_pairs_once_in_twenty() -> None:
+    rng = np.random.default_rng(3)
+    outside = []
+    for seed in range(100):
+        human = [_speech(str(x + rng.normal(0, 0.5)), persona=f"h{i}") for i, x in enumerate(rng.normal(5, 1, 60)) for _ in range(2)]
+        new = [_speech(str(x + rng.normal(0, 0.5)), persona=f"n{i}") for i, x in enumerate(rng.normal(5, 1, 30))]
+        (m,) = between(ALIKE, _levels, new, human, seed=seed, n_resamples=100)
+        outside.append(m.side != "within")
+    assert 0.015 < np.mean(outside) < 0.1
+
+
+@pytest.mark.parametrize("n", [20, 50])
+def test_new_people_leave_the_range_of_turns_said_elsewhere_once_in_twenty(n: int) -> None:
+    rng = np.random.default_rng(n)
+
+    def people(n: int) -> list[Speech]:
+        """People differ in how much of what they say is what everybody says."""
+        said = rng.random((n, 6)) < rng.beta(2, 2, (n, 1))
+        words = np.where(said, rng.integers(4, size=said.shape), rng.integers(10, 10**9, size=said.shape))
+        return [_speech(*map(str, own), persona=str(i)) for i, own in enumerate(words)]
+
+    outside = []
+    for seed in range(100):
+        _, m = lexical_similarity(people(n), people(100), seed=seed, n_resamples=100)
+        outside.append(m.side != "within")
+    assert 0.015 < np.mean(outside) < 0.1
+
+
+def test_no_range_is_drawn_from_too_few_people() -> None:
+    rng = np.random.default_rng(0)
+    human = [_speech(*(f"turn {x}" for x in rng.integers(100, size=10)), persona=f"h{i}") for i in range(40)]
+    half, more = (_lexical(human[:n], human)["verbatim_elsewhere"] for n in (20, 21))
+    assert half.human_low is not None and more.human is not None and more.human_low is None and more.side is None
+
+
 def test_interval_of_turns_said_elsewhere_lies_around_the_value() -> None:
     rng = np.random.default_rng(0)
     m = _lexical([_speech(*(f"turn {x}" for x in rng.integers(200, size=10)), persona=f"p{i}") for i in range(30)])["verbatim_elsewhere"]
