@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from vs_sim.personas import ATTRIBUTES
-
 WORDS = {"age": 41.0, "sex": "Female", "edu": "Postgraduate", "income": 5.0, "extrovert": 3.2, "care": 4.333333333, "rational": 2.0}
 
 
@@ -49,7 +47,7 @@ def write_rows(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]])
 
 def write_csv(folder: Path, talks: Sequence[Talk] = TALKS, annotated: str | None = None) -> Path:
     """full_info.csv and full_dialog.csv, with the annotated part under the names that begin with `annotated`."""
-    names = sorted({name for talk in talks for name in talk.attributes} | set(ATTRIBUTES))
+    names = sorted({name for talk in talks for name in talk.attributes} | set(WORDS))
     info = [
         [t.id, t.users[role], role, t.dollars[role], len(t.turns) // 2, *(t.attributes.get(name, "") for name in names)]
         for t in talks

@@ -263,6 +263,7 @@ def test_the_commands_print_what_they_made(tmp_path: Path, capsys: pytest.Captur
     assert table["all"][:4] == ["all", "4", "1", "1"]
     assert table["all"][4:] == ["$0.523", "(3)", "$0.892", "(4)", "$6.643", "(4)"]
     assert "paper_test        -   cannot be told in these data" in printed
+    assert "measured of nobody: race, marital, " in printed
     assert max(map(len, printed.splitlines()[1:])) <= 100
     assert main(["human", "sample", str(tmp_path / "human"), "--out", str(tmp_path / "two"), "-n", "2", "--seed", "9", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)

@@ -75,6 +75,7 @@ def _show(references: list[HumanReference] | tuple[HumanReference, ...], as_json
 def reference_text(reference: HumanReference) -> str:
     """What a reference holds, with the counts of every filter and cleaning rule."""
     from analysis.samples import human_sample
+    from vs_sim.personas import ATTRIBUTES
 
     facts = reference.facts
     lines = [f"{reference.path}: {facts.source}, {facts.n_dialogues:,} dialogues, version {facts.version[:12]}"]
@@ -93,6 +94,9 @@ def reference_text(reference: HumanReference) -> str:
     ):
         if n:
             lines.append(f"  {n:,} {what}")
+    known = {name for one in (*reference.persuaders, *reference.persuadees) for name in one.model_fields_set}
+    if unknown := [name for name in ATTRIBUTES if name not in known]:
+        lines += [f"  {line}" for line in _wrapped("measured of nobody", ", ".join(unknown))]
     lines += ["", f"  {'':<12}{'':>7}{'gave':>7}{'above':>7}   mean donation if amounts above $2 are", "  " + _heads()]
     for name, count in facts.filters.items():
         if count.n is None:

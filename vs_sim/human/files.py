@@ -90,9 +90,9 @@ def _read_original(path: Path, info: Path, dialog: Path) -> Corpus:
         attributes = {}
         for name in ATTRIBUTES:
             column = f"{name}.x" if f"{name}.x" in row else name
-            if column not in row:
-                raise HumanDataError(f"{info}: column '{name}.x' is missing, expected all {len(ATTRIBUTES)} attributes; get the file again")
-            if (value := value_of(row[column], f"{place}, column {column}")) is not None:
+            if column not in row and (like := next((c for c in row if c.casefold() in (name, f"{name}.x")), None)):
+                raise HumanDataError(f"{info}: column {like!r} is no attribute, expected '{name}.x'; name it so, or get the file again")
+            if (value := value_of(row.get(column), f"{place}, column {column}")) is not None:
                 attributes[name] = value
         people[id_][role] = Participant(filled(row, "B3", place), attributes, place)
         if role == "persuadee":
