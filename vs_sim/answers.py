@@ -66,7 +66,8 @@ _HEDGE = words(
     rf"{GIVING} (?:some|something|a (?:little|bit|few))",
 )
 _HARMLESS_HEDGE = words(
-    *("consider it done", r"not (?:a )?(?:problem|bad|at all)", r"no (?:problem|worries)", "why not", r"(?:don't|do not|wouldn't) mind"),
+    *("consider it done", r"not (?:a )?(?:problem|bad|at all)", r"no (?:problem|worries)", "why not"),
+    r"(?:don't|do not|dont|wouldn't|would not|wouldnt) mind",
     *("can't wait", r"(?:don't|do not) see why not", r"(?:at|the) first", r"not too (?:much|bad)"),
     "if you (?:want|like|insist|say|think|wish|prefer)",
 )
@@ -86,7 +87,7 @@ _NOT = (
 _I_WILL_NOT_GIVE = re.compile(
     r"(?:\b(?:i|we|i'm|im|i'd|i'll|i've)\b|^\W*(?:(?:sorry|no|nope|unfortunately|actually|and|so|well|honestly|again|then|please)\W+){0,3}"
     r"(?=won't|will not|can't|cannot|not|rather|prefer|unable))"
-    rf"(?: (?!(?:it|they|you|he|she|who|know|have|had)\b)[\w']+){{0,4}}? ?{_NOT}\b(?! have)"
+    rf"(?: (?!(?:it|they|you|he|she|who|know|have|had)\b)[\w']+){{0,4}}? ?{_NOT}\b(?! (?:have|mind)\b)"
     rf"(?: [\w']+){{0,6}}? {GIVING}\b(?P<rest>.{{0,60}})"
 )
 _PARTIAL = re.compile(  # behind "I won't give": not giving is refused but something particular
@@ -148,7 +149,8 @@ _RETHINKS = words(
     r"not (?:so )?sure (?:anymore|any more|now|i (?:can|want|should|will))",
 )
 _VAGUE_YES = re.compile(
-    r"\b(?:i'll|i will|i would|i'd|i can|i could|i am going to|i'm going to|happy to|glad to|i am willing to|i want to)"
+    r"\b(?:i'll|i will|i would|i'd|i can|i could|i am going to|i'm going to|happy to|glad to|i am willing to|i want to"
+    r"|i (?:don't|do not|dont|wouldn't|would not|wouldnt) mind)"
     rf"(?: \w+){{0,4}}? (?:{GIVING}|help)\b"
 )
 _ANY_NOT = words("not", r"\w+n't", "cannot", "never", "rather")
@@ -221,7 +223,7 @@ def answer(sentence: list[Clause], position: int, *, names_amount: bool, asked: 
             return "refused"
     if _RETHINKS.search(text):
         return "rethinks"
-    return "vague yes" if _VAGUE_YES.search(text) and not _ANY_NOT.search(text) else None
+    return "vague yes" if _VAGUE_YES.search(text) and not _ANY_NOT.search(_HARMLESS_HEDGE.sub(" ", text)) else None
 
 
 def takes_back(clause: Clause) -> bool:

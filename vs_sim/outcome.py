@@ -39,6 +39,9 @@ _ASKS_TO_GIVE = re.compile(
 _ASKS_OF_BEFORE = words(
     *("did you", "(?:have|had) you", "usually", "normally", "typically", "often", "ever", "last", "already", "annually"),
     *(r"(?:each|per|a) year", "how much (?:does|do they|is|are|did|would that)"),
+    r"(?:do|are) you (?:\w+ ){0,8}(?:currently|presently|regularly|these days|at (?:present|the moment))",
+    r"do you (?:\w+ ){0,2}(?:donate|give|contribute)(?: \w+){0,2} to (?:(?:any|other|some|many|various|different) )*"
+    r"(?:charit(?:y|ies)|organi[sz]ations?|(?:good )?causes?)",
 )
 _ASKS_PLAINLY = words("how much", "willing to", "would you like to", r"please (?:donate|give)", r"you can (?:choose|donate|give)")
 _ASKS_FOR_MORE = words(

@@ -6,7 +6,7 @@ import pytest
 
 from vs_sim.outcome import stated_donation
 
-ASK = "How much of your task payment would you like to donate to Save the Children?"
+ASK = "How much of your pay do you want to give to children in need?"
 REFUSED, OPEN = "refused", "undetermined"
 
 REPLIES: list[tuple[str, int | str]] = [

@@ -9,6 +9,7 @@ from tests.conftest import KEY
 from tests.endpoint import CUT_OFF, HTML, NO_CHOICES, NO_TEXT, RESET, refusal
 from vs_sim.errors import ContextFull, EndpointError, ModelUnavailable, StudyError
 from vs_sim.models import Request, default_concurrency, default_model, open_models
+from vs_sim.records import Call
 from vs_sim.study import Endpoint, RunOptions
 
 SCHEMA = {
@@ -134,6 +135,13 @@ def test_every_fault_has_its_class_and_its_sentence(endpoint, fault, error, star
 def test_an_answer_without_text_is_an_empty_answer(endpoint):
     endpoint.fault = lambda n, body: NO_TEXT
     assert ask(endpoint)[0].text == ""
+
+
+def test_half_a_surrogate_pair_in_an_answer_is_replaced(endpoint):
+    endpoint.reply = lambda body: "Yes \ud800 and \U0001f600\udfff"
+    (call,) = ask(endpoint)
+    assert call.text == "Yes \ufffd and \U0001f600\ufffd"
+    assert Call.model_validate_json(call.model_dump_json()) == call
 
 
 def test_a_slow_endpoint_is_told_apart(endpoint):

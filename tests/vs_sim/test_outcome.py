@@ -13,7 +13,7 @@ from vs_sim.amounts import find_amounts
 from vs_sim.outcome import read_outcome, stated_donation
 from vs_sim.records import Candidate, ConversationSpec, Decision, Role, StatedDonation, StopReason, Transcript, Turn, VerbalizedDistribution
 
-ASK = "How much of your task payment would you like to donate to Save the Children?"
+ASK = "How much of your pay do you want to give to children in need?"
 REFUSED, OPEN = "refused", "undetermined"
 
 

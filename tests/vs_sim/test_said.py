@@ -14,7 +14,7 @@ from vs_sim.outcome import stated_donation
 from vs_sim.records import Role, StatedDonation
 
 Case = Callable[[str], str]
-ASK = "How much of your task payment would you like to donate to Save the Children?"
+ASK = "How much of your pay do you want to give to children in need?"
 
 
 def dialogues() -> list[tuple[str, str, list[tuple[Role, str]]]]:
