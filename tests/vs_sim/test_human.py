@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,6 +157,21 @@ def test_nothing_half_made_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
 
 
+def test_several_may_make_the_same_reference_at_once(tmp_path: Path) -> None:
+    write_csv(tmp_path / "data")
+    (tmp_path / ".human.1.new" / "transcripts").mkdir(parents=True)  # as one leaves it that is killed
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: import_human(tmp_path / "data", tmp_path / "human"), range(8)))
+    assert all(one == made[0] for one in made)
+    assert load_human(tmp_path / "human") == made[0]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".human.1.new", "data", "human"]
+
+
+def test_a_name_that_no_folder_can_have_is_said(tmp_path: Path) -> None:
+    with pytest.raises(HumanDataError, match=r"cannot be written: File name too long; give another folder with --out"):
+        import_human(write_csv(tmp_path / "data"), tmp_path / ("x" * 300))
+
+
 def _no_room(self: Path, target: Path) -> None:
     raise OSError(28, "No space left on device")
 
@@ -171,14 +187,32 @@ def test_a_reference_is_loaded_as_it_was_made(reference: HumanReference) -> None
     assert load_human(reference.path) == reference
 
 
+def _one_more(path: Path) -> None:
+    line = (path / "transcripts" / "00001.jsonl").read_text("utf-8").splitlines()[0]
+    (path / "transcripts" / "00002.jsonl").write_text(line.replace('"id":"', '"id":"0', 1) + "\n", "utf-8")
+
+
+def test_what_is_made_of_a_reference_may_lie_in_it(reference: HumanReference) -> None:
+    (reference.path / "readings").mkdir()
+    for name in ("readings/00001.jsonl", "dynamics.csv", "comparison.png", "comparison.pdf"):
+        (reference.path / name).write_text("{}", "utf-8")
+    assert load_human(reference.path) == reference
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
         (lambda p: (p / "reference.json").unlink(), "is no reference of human dialogues: reference.json is missing"),
-        (lambda p: (p / "annotations.jsonl").write_text("{}\n"), r"the reference is damaged \(Field required\)"),
-        (lambda p: _edit(p / "transcripts" / "00001.jsonl", '"cents":50', '"cents":51'), "the content is not that of version"),
-        (lambda p: _edit(p / "persuadees.jsonl", '"age":41', '"age":42'), "the content is not that of version"),
-        (lambda p: _edit(p / "annotations.jsonl", '"stated_cents":25', '"stated_cents":26'), "the content is not that of version"),
+        (lambda p: (p / "annotations.jsonl").unlink(), "is no reference of human dialogues: annotations.jsonl is missing"),
+        (lambda p: (p / "reference.json").write_text("{}"), r"the reference is damaged \(Field required\); import the data again"),
+        (lambda p: _edit(p / "transcripts" / "00001.jsonl", '"cents":50', '"cents":51'), "version .*: transcripts/00001.jsonl was changed"),
+        (lambda p: _edit(p / "persuadees.jsonl", '"age":41', '"age":42'), "the content is not that of version .*: persuadees.jsonl was"),
+        (lambda p: _edit(p / "persuadees.jsonl", "user_2-d1", "user_2-d9"), "the content is not that of version .*: persuadees.jsonl was"),
+        (lambda p: _edit(p / "annotations.jsonl", '"stated_cents":25', '"stated_cents":26'), "version .*: annotations.jsonl was changed"),
+        (lambda p: _edit(p / "annotations.jsonl", '"pay_cents":30', '"pay_cents":null'), "version .*: annotations.jsonl was changed"),
+        (lambda p: _edit(p / "annotations.jsonl", '"row":4', '"row":5'), "version .*: annotations.jsonl was changed"),
+        (lambda p: _edit(p / "manifest.json", '"replicates": 1', '"replicates": 2'), "version .*: manifest.json was changed"),
+        (_one_more, "the content is not that of version .*: it was changed"),
     ],
 )
 def test_a_changed_reference_is_refused(reference: HumanReference, spoil: Callable[[Path], None], sentence: str) -> None:
@@ -246,6 +280,14 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path, reference: HumanReference,
         given = {"rest": tmp_path / "rest"}
     with pytest.raises(HumanDataError, match=sentence):
         sample_human(reference, tmp_path / "sample", **given)  # type: ignore[arg-type]
+    assert not (tmp_path / "sample").exists()
+
+
+def test_sample_and_rest_are_both_made_or_none(tmp_path: Path, reference: HumanReference) -> None:
+    with pytest.raises(HumanDataError, match="cannot hold both the sample and the rest; give another folder with --rest"):
+        sample_human(reference, tmp_path / "sample", n=2, rest=tmp_path / "data" / ".." / "sample")
+    with pytest.raises(HumanDataError, match="data: is there already and holds no reference"):
+        sample_human(reference, tmp_path / "sample", n=2, rest=tmp_path / "data")
     assert not (tmp_path / "sample").exists()
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -40,6 +39,7 @@ from vs_sim.personas import Persona
 from vs_sim.records import MAX_CENTS, ConversationSpec, Decision, StopReason, Transcript, Turn
 from vs_sim.store import FORMAT
 
+_NOT_WRITTEN = "cannot be written: {}; give another folder with --out"
 NOTHING_MEASURED = "You are a worker on a crowdsourcing platform who takes part in a study."
 """Text of the persona of a person of whom nothing was measured: a persona must show something, and this is true of all of them."""
 
@@ -54,6 +54,17 @@ def import_human(path: str | Path, out: str | Path = "human") -> HumanReference:
     Raises:
         HumanDataError: if the data cannot be read as they should be, or `out` holds something else.
     """
+    made = reference_of(path, out)
+    write(made)
+    return made
+
+
+def reference_of(path: str | Path, out: str | Path) -> HumanReference:
+    """What `import_human` would make, not yet written.
+
+    Raises:
+        HumanDataError: if the data cannot be read as they should be.
+    """
     corpus = read_corpus(path)
     seen: Counter[str] = Counter()
     dialogues = [_dialogue(raw, seen) for raw in corpus.dialogues]
@@ -64,7 +75,7 @@ def import_human(path: str | Path, out: str | Path = "human") -> HumanReference:
         "n_annotated_unknown": corpus.n_annotated_unknown,
         "n_without_attributes": len({who.user for who in people if not who.attributes}),
     }
-    return _write(Path(out), dialogues, layout=corpus.layout, inputs=inputs, counts=counts, drawn=None)
+    return _reference(Path(out), dialogues, layout=corpus.layout, inputs=inputs, counts=counts, drawn=None)
 
 
 def sample_human(
@@ -110,7 +121,15 @@ def sample_human(
         chosen = [dialogues[i] for i in sorted(indices)]
         people = {person(p.id) for d in chosen for p in (d.persuader, d.persuadee) if p.text == NOTHING_MEASURED}
         counts = {"n_stated_not_whole": 0, "n_annotated_unknown": 0, "n_without_attributes": len(people)}
-        made.append(_write(Path(folder), chosen, layout=reference.facts.layout, inputs=reference.facts.inputs, counts=counts, drawn=how))
+        made.append(
+            _reference(Path(folder), chosen, layout=reference.facts.layout, inputs=reference.facts.inputs, counts=counts, drawn=how)
+        )
+    if rest is not None and Path(out).resolve() == Path(rest).resolve():
+        raise HumanDataError(f"{out}: cannot hold both the sample and the rest; give another folder with --rest")
+    for one in made:
+        is_there(one.path, one.facts)  # what stands in the way is said before anything is made
+    for one in made:
+        write(one)
     return tuple(made)
 
 
@@ -187,7 +206,7 @@ def _filter_counts(dialogues: Sequence[Dialogue]) -> dict[str, FilterCount]:
     return counts
 
 
-def _write(
+def _reference(
     out: Path,
     dialogues: Sequence[Dialogue],
     *,
@@ -196,13 +215,15 @@ def _write(
     counts: Mapping[str, int],
     drawn: Drawn | None,
 ) -> HumanReference:
-    """Makes the folder in one step; one that holds the same reference already stays as it is."""
+    """The reference that holds these dialogues, not yet written."""
     annotations = [d.annotation for d in dialogues]
     persuadees = {a.persuadee_person for a in annotations}
+    transcripts, _, persuaders, persuadee_personas = zip(*dialogues, strict=True)
     facts = ReferenceFacts(
         version=version_of(dialogues),
         layout=layout,
         inputs=inputs,
+        files={},
         n_dialogues=len(dialogues),
         n_annotated=sum(a.annotated for a in annotations),
         n_stated=sum(a.stated_cents is not None for a in annotations),
@@ -215,8 +236,7 @@ def _write(
         vs_sim=metadata.version("vs-sim"),
         **counts,
     )
-    transcripts, _, persuaders, persuadee_personas = zip(*dialogues, strict=True)
-    reference = HumanReference(
+    made = HumanReference(
         path=out,
         facts=facts,
         transcripts=transcripts,
@@ -224,23 +244,29 @@ def _write(
         persuaders=persuaders,
         persuadees=persuadee_personas,
     )
-    if not _is_there(out, facts):
-        _put(out, reference)
-    return reference
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in _files(made).items()}
+    return made.model_copy(update={"facts": facts.model_copy(update={"files": digests})})
 
 
-def _is_there(out: Path, facts: ReferenceFacts) -> bool:
-    """Whether the same reference is there already.
+def is_there(out: Path, facts: ReferenceFacts | None = None) -> bool:
+    """Whether a reference is there already.
+
+    Args:
+        out: the folder.
+        facts: of the reference that it must be; None: any.
 
     Raises:
         HumanDataError: if something else is there.
     """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
+    try:
+        if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+            return False
+    except OSError as error:
+        raise HumanDataError(f"{str(out)!r:.80}: {_NOT_WRITTEN.format(error.strerror)}") from None
     if not (out / "reference.json").is_file():
         raise HumanDataError(f"{out}: is there already and holds no reference of human dialogues; give another folder with --out")
     there = load_human(out).facts
-    if (there.version, there.drawn) != (facts.version, facts.drawn):
+    if facts is not None and (there.version, there.drawn) != (facts.version, facts.drawn):
         raise HumanDataError(
             f"{out}: holds another reference (version {there.version[:12]}, {there.n_dialogues} dialogues; the new one is "
             f"{facts.version[:12]}, {facts.n_dialogues}); give another folder with --out, or remove this one"
@@ -248,29 +274,48 @@ def _is_there(out: Path, facts: ReferenceFacts) -> bool:
     return True
 
 
-def _put(out: Path, reference: HumanReference) -> None:
-    new = out.absolute().with_name(f".{out.absolute().name}.{os.getpid()}.new")
+def write(reference: HumanReference) -> None:
+    """Makes the folder in one step; one that holds the same reference already stays as it is.
+
+    Raises:
+        HumanDataError: if something else is there, or the folder cannot be written.
+    """
+    out, facts = reference.path, reference.facts
+    if is_there(out, facts):
+        return
     try:
-        (new / "transcripts").mkdir(parents=True)
-        (new / ".gitignore").write_text("*\n", "utf-8")
-        for name, rows in (
-            ("transcripts/00001", reference.transcripts),
-            ("persuaders", reference.persuaders),
-            ("persuadees", reference.persuadees),
-            ("annotations", reference.annotations),
-        ):
-            without_none = name.startswith("persuade")
-            text = "".join(f"{row.model_dump_json(exclude_none=without_none, exclude_defaults=without_none)}\n" for row in rows)
-            (new / f"{name}.jsonl").write_text(text, "utf-8")
-        (new / "reference.json").write_text(reference.facts.model_dump_json(indent=2) + "\n", "utf-8")
-        (new / "manifest.json").write_text(json.dumps(_manifest(reference), indent=2) + "\n", "utf-8")
-        if out.is_dir():
-            out.rmdir()  # empty
-        new.rename(out)
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name[:40]}.", dir=out.absolute().parent) as folder:
+            new = Path(folder) / "new"
+            (new / "transcripts").mkdir(parents=True)
+            (new / ".gitignore").write_text("*\n", "utf-8")
+            for name, data in _files(reference).items():
+                (new / name).write_bytes(data)
+            (new / "reference.json").write_bytes(f"{facts.model_dump_json(indent=2)}\n".encode())
+            try:
+                if out.is_dir():
+                    out.rmdir()  # empty
+                new.rename(out)
+            except OSError:
+                if not is_there(out, facts):  # as another process may have made it by now
+                    raise
     except OSError as error:
-        raise HumanDataError(f"{out}: cannot be written: {error.strerror}; give another folder with --out") from None
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+        raise HumanDataError(f"{str(out)!r:.80}: {_NOT_WRITTEN.format(error.strerror)}") from None
+
+
+def _files(reference: HumanReference) -> dict[str, bytes]:
+    """The files of a reference but reference.json, by their names."""
+    files = {"manifest.json": f"{json.dumps(_manifest(reference), indent=2)}\n".encode()}
+    for name, rows in (
+        ("transcripts/00001", reference.transcripts),
+        ("persuaders", reference.persuaders),
+        ("persuadees", reference.persuadees),
+        ("annotations", reference.annotations),
+    ):
+        without_none = name.startswith("persuade")
+        text = "".join(f"{row.model_dump_json(exclude_none=without_none, exclude_defaults=without_none)}\n" for row in rows)
+        files[f"{name}.jsonl"] = text.encode()
+    return files
 
 
 def _manifest(reference: HumanReference) -> dict[str, Any]:

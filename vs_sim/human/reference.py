@@ -36,6 +36,7 @@ CITATION = (
     "Persuasive Dialogue System for Social Good. Proceedings of ACL 2019, 5635-5649. https://aclanthology.org/P19-1566/"
 )
 LICENCE = "Apache-2.0"
+_AGAIN = "import the data again, into another folder"
 
 
 class Sentence(Record):
@@ -114,6 +115,7 @@ class ReferenceFacts(Record):
             wherever and whenever imported, whatever the order of the dialogues.
         layout: ``"csv"`` or ``"convokit"``.
         inputs: the files it was made from.
+        files: sha256 of every file of the reference but reference.json, by its name.
         n_dialogues, n_annotated, n_stated: dialogues; those that were annotated; those with a stated donation in whole cents.
         n_stated_not_whole: annotated amounts that are no whole cents and so left out.
         n_annotated_unknown: annotated dialogues that the full data do not have, left out.
@@ -134,6 +136,7 @@ class ReferenceFacts(Record):
     licence: str = LICENCE
     layout: str
     inputs: tuple[InputFile, ...]
+    files: dict[str, str]
     n_dialogues: int
     n_annotated: int
     n_stated: int
@@ -207,6 +210,9 @@ def load_human(path: str | Path) -> HumanReference:
     path = Path(path)
     try:
         facts = ReferenceFacts.model_validate_json((path / "reference.json").read_bytes())
+        changed = [name for name, digest in facts.files.items() if hashlib.sha256((path / name).read_bytes()).hexdigest() != digest]
+        if changed:
+            raise HumanDataError(f"{path}: the content is not that of version {facts.version[:12]}: {changed[0]} was changed; {_AGAIN}")
         lines = (path / "annotations.jsonl").read_bytes().splitlines()
         annotations = tuple(Annotation.model_validate_json(line) for line in lines)
     except FileNotFoundError as error:
@@ -215,17 +221,18 @@ def load_human(path: str | Path) -> HumanReference:
         ) from None
     except (OSError, ValidationError) as error:
         why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
-        raise HumanDataError(f"{path}: the reference is damaged ({why}); import the data again, into another folder") from None
+        raise HumanDataError(f"{path}: the reference is damaged ({why}); {_AGAIN}") from None
     transcripts = tuple(RunFolder(path).transcripts())
     persuaders, persuadees = (load_personas(path / f"{role}s.jsonl") for role in ("persuader", "persuadee"))
     reference = HumanReference(
         path=path, facts=facts, transcripts=transcripts, annotations=annotations, persuaders=persuaders, persuadees=persuadees
     )
+    # The files may be whole and yet not all: transcripts that a file more holds, or a file that reference.json does not name.
     if (
         len({len(part) for part in (transcripts, annotations, persuaders, persuadees)}) > 1
         or version_of(dialogues_of(reference)) != facts.version
     ):
-        raise HumanDataError(f"{path}: the content is not that of version {facts.version[:12]}; it was changed: import the data again")
+        raise HumanDataError(f"{path}: the content is not that of version {facts.version[:12]}: it was changed; {_AGAIN}")
     return reference
 
 
