@@ -141,7 +141,7 @@ def _scale(ax: Axes, row: Sequence[Curve]) -> None:
 
 
 def _size(curve: Curve) -> str:
-    return f"n = {curve.n}" + (f", {curve.n_personas} personas" if curve.n_personas != curve.n else "")
+    return f"n = {curve.n}" + (f", {curve.n_personas} people" if curve.n_personas != curve.n else "")
 
 
 def _at_risk(ax: Axes, of: dict[tuple[str, str], Curve], label: str, column: float, left: float) -> None:
