@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from vs_sim.errors import PersonaError
 from vs_sim.personas import ATTRIBUTES, Persona
@@ -25,6 +25,9 @@ P4G_PERSUADEES = Path(__file__).parent / "data" / "p4g_persuadees.json"
 AGE_BANDS = (23, 30, 40, 50, 60)
 """First years of the bands of age above the lowest. Life has stages: the youngest have no higher degree, the oldest seldom work for wages,
 and one trait that runs from young to old could not say both."""
+
+MOST = 10**9
+"""The largest count of people that a population may have; larger ones are no counts, and their arithmetic would not be exact."""
 
 Matrix = npt.NDArray[np.float64]
 
@@ -53,6 +56,8 @@ class Marginal(Record):
             raise ValueError(
                 f"expected as many counts as values and at least one, got {len(self.values)} values, {len(self.counts)} counts"
             )
+        if max(*self.counts, self.n_missing) > MOST:
+            raise ValueError(f"expected counts of at most {MOST}, got {max(*self.counts, self.n_missing)!r:.20}...")
         if min(self.counts) < 1 or self.n_missing < 0:
             raise ValueError(f"expected counts of 1 or more and n_missing of 0 or more, got {min(self.counts)} and {self.n_missing}")
         if len(set(self.values)) < len(self.values) or (self.ordered and list(self.values) != sorted(self.values)):
@@ -133,8 +138,8 @@ class Aggregates(Record):
     licence: str | None
     made_by: str
     rule: str
-    n: int
-    n_people: int
+    n: int = Field(le=MOST)
+    n_people: int = Field(le=MOST)
     attributes: dict[str, Marginal]
     correlations: dict[str, tuple[float | None, ...]]
 

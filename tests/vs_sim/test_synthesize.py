@@ -257,6 +257,15 @@ def damaged(*keys, value=None):
         (damaged("attributes", "opn", value={"values": [1], "counts": [9]}), "key 'attributes' holds 'opn', expected the name of an"),
         (damaged("attributes", "open", "counts", value=[3]), "key 'attributes.open': expected as many counts as values and at least one"),
         (damaged("attributes", "open", "counts", 0, value=-1), "key 'attributes.open': expected counts of 1 or more"),
+        (
+            damaged("attributes", "open", "counts", 0, value=10**18),
+            "key 'attributes.open': expected counts of at most 1000000000, got 1000",
+        ),
+        (
+            damaged("attributes", "open", "counts", 0, value=10**400),
+            "key 'attributes.open': expected counts of at most 1000000000, got 1000",
+        ),
+        (damaged("n", value=10**18), "key 'n' is 1000000000000000000: "),
         (damaged("attributes", "open", "values", 0, value=5), "key 'attributes.open': expected every value once, numbers in rising order"),
         (damaged("attributes", "open", "values", 0, value=0), "key 'attributes.open.values' holds 0, expected values that a persona can"),
         (damaged("attributes", "care"), "key 'correlations' has the unknown row 'care', expected one per question"),

@@ -26,7 +26,7 @@ def add(verbs: Verbs) -> None:
     synthesize = verb(actions, "synthesize", _synthesize, "make personas with the marginals and correlations of a population")
     synthesize.add_argument("-n", type=int, default=200, help="how many (default: 200)")
     synthesize.add_argument("--seed", type=seed, default=0, help="the same seed makes the same personas (default: 0)")
-    synthesize.add_argument("--out", type=Path, metavar="FILE.jsonl", help="file to write (default: print the lines)")
+    synthesize.add_argument("--out", type=Path, metavar="FILE.jsonl", help="file to write, which must not exist (default: print)")
     synthesize.add_argument("--from", type=Path, metavar="JSON", dest="population", help=_POPULATION)
     check = verb(actions, "check", _check, "compare a persona file's marginals and correlations with those of a population")
     check.add_argument("file", type=Path)
@@ -34,7 +34,7 @@ def add(verbs: Verbs) -> None:
     check.add_argument("--json", action="store_true", help="print JSON")
     aggregate = verb(actions, "aggregate", _aggregate, "count a persona file: frequencies and correlations from which none can be read")
     aggregate.add_argument("file", type=Path)
-    aggregate.add_argument("--out", type=Path, metavar="JSON", required=True, help="file to write")
+    aggregate.add_argument("--out", type=Path, metavar="JSON", required=True, help="file to write, which must not exist")
     aggregate.add_argument("--source", help="whose attributes these are (default: the file's name)")
     aggregate.add_argument("--citation", help="publication to cite")
     aggregate.add_argument("--licence", help="licence of the data")
@@ -50,13 +50,39 @@ def _population(path: Path | None) -> Aggregates:
     return read_aggregates(path or P4G_PERSUADEES)
 
 
-def _write(path: Path, text: str) -> None:
+def _is_new(path: Path) -> None:
+    """What is there already may be the very persona file, or somebody's work: it is never overwritten."""
     from vs_sim.errors import InputError
 
+    if path.exists():
+        raise InputError(f"{path}: is there already and is not overwritten; give another name with --out, or remove it")
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole file or none: it is written under another name beside its place first."""
+    import errno
+    import os
+    import tempfile
+
+    from vs_sim.errors import InputError
+
+    scratch = None
     try:
-        path.write_text(text, encoding="utf-8", newline="\n")
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, prefix=".vs-sim-", delete=False) as file:
+            scratch = Path(file.name)
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        scratch.chmod(0o666 & ~umask)  # what any other new file would get
+        scratch.rename(path)
+        scratch = None
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}), expected a file in a folder that exists; check --out") from None
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        hint = "; make room, or give another place with --out" if full else ", expected a file in a folder that exists; check --out"
+        raise InputError(f"{path}: cannot be written ({error.strerror}){hint}") from None
+    finally:
+        if scratch is not None:
+            scratch.unlink(missing_ok=True)
 
 
 def _synthesize(arguments: argparse.Namespace) -> int:
@@ -65,6 +91,8 @@ def _synthesize(arguments: argparse.Namespace) -> int:
 
     if arguments.out is not None and arguments.out.suffix != ".jsonl":
         raise InputError(f"--out {str(arguments.out)!r}: expected a name that ends in .jsonl, the format that is written; rename it")
+    if arguments.out is not None:
+        _is_new(arguments.out)
     people = synthesize(arguments.n, arguments.seed, _population(arguments.population))
     lines = "".join(json.dumps(p.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) + "\n" for p in people)
     if arguments.out is None:
@@ -77,18 +105,24 @@ def _synthesize(arguments: argparse.Namespace) -> int:
 
 def _aggregate(arguments: argparse.Namespace) -> int:
     from vs_sim.aggregate import aggregate
+    from vs_sim.errors import InputError
     from vs_sim.personas import load_personas
     from vs_sim.population import to_json
 
-    # Names of folders are nobody's business.
-    words = ["vs-sim", "personas", "aggregate", arguments.file.name, "--out", arguments.out.name]
+    _is_new(arguments.out)
+    # Names of folders are nobody's business. A name that is no Unicode is written with signs in place of what is none.
+    file, out = (path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for path in (arguments.file, arguments.out))
+    words = ["vs-sim", "personas", "aggregate", file, "--out", out]
     for option in ("source", "citation", "licence"):
-        if getattr(arguments, option) is not None:
-            words += [f"--{option}", getattr(arguments, option)]
+        given = getattr(arguments, option)
+        if given is not None:
+            if any("\ud800" <= c <= "\udfff" for c in given):
+                raise InputError(f"--{option} {given!r}: holds bytes that are no UTF-8, expected text; give it in UTF-8")
+            words += [f"--{option}", given]
     personas = load_personas(arguments.file)
     made = aggregate(
         personas,
-        source=arguments.source or arguments.file.name,
+        source=arguments.source or file,
         citation=arguments.citation,
         licence=arguments.licence,
         made_by=shlex.join(words),
@@ -148,6 +182,7 @@ def _table(checked: Check) -> str:
 
 def _show(arguments: argparse.Namespace) -> int:
     from vs_sim.personas import load_personas, render
+    from vs_sim.records import printable
 
     personas = load_personas(arguments.file)
     if arguments.json:
@@ -157,6 +192,9 @@ def _show(arguments: argparse.Namespace) -> int:
         matched = (
             "" if persona.human_cents is None else f" (matched to a human who gave {persona.human_cents} cents; not shown to the model)"
         )
-        print(f"--- {persona.id}{matched}\n{render(persona)}\n")
+        print(f"--- {printable(persona.id)}{matched}")
+        for line in render(persona).splitlines():
+            print(" " * (len(line) - len(line.lstrip(" "))) + printable(line))
+        print()
     print(f"{len(personas)} personas")
     return 0
