@@ -23,6 +23,11 @@ AGREE: frozenset[tuple[Kind, Label]] = frozenset({("same amount", "amount"), ("r
 
 ANNOTATED = "people's annotations (B5)"
 LABELLED = "people's labels"
+IN_SIGHT = (
+    "The rules were made with 150 of PersuasionForGood's 300 annotated dialogues in sight. On those the figures are in-sample: expect less "
+    "elsewhere."
+)
+"""What is to be said wherever the rules are held against these annotations."""
 DECIDED = "private decisions (no label of what was said: people and models may decide otherwise than they say)"
 
 _AROUND = 36  # characters quoted on either side of the words

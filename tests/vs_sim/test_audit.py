@@ -230,6 +230,7 @@ def test_the_command_prints_shares_and_what_differs(tables: Path, capsys: pytest
     text = capsys.readouterr().out
     assert "against people's annotations (B5): 7 dialogues." in text
     assert "2 of 5     40.0% (5.3% to 85.3%)" in text
+    assert "the figures are in-sample: expect less elsewhere" in " ".join(text.split())
     assert "other: $5.00 labelled, $0.50 read\n  turn 1, persuadee: I will give [[50 cents]]." in text
     assert "unread: $1.00 labelled, undetermined read" in text
     assert "_same: " not in text
@@ -238,10 +239,17 @@ def test_the_command_prints_shares_and_what_differs(tables: Path, capsys: pytest
     assert "_same: $0.50 labelled, $0.50 read" in capsys.readouterr().out
 
 
+def test_a_sheet_of_other_dialogues_is_not_called_in_sample(sheet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["outcome", "audit", str(sheet)]) == 0
+    assert "in-sample" not in capsys.readouterr().out
+    assert main(["outcome", "audit", str(sheet), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["note"] is None
+
+
 def test_the_command_prints_json(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["outcome", "audit", str(tables), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["n"] == 7
+    assert found["n"] == 7 and "in-sample" in found["note"]
     assert found["shares"]["found"]["n_yes"] == 2
     assert found["shares"]["found"]["low"] < 0.4 < found["shares"]["found"]["high"]
     assert {"read": "refused", "label": "zero", "n": 1} in found["confusion"]

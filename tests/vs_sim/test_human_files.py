@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -198,9 +199,29 @@ def test_a_mistake_in_a_convokit_folder_is_named_with_its_place(tmp_path: Path, 
         read_corpus(tmp_path)
 
 
-def test_a_damaged_excel_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["no zip", "stream", "encrypted", "column"])
+def test_a_damaged_excel_file_is_named(tmp_path: Path, how: str) -> None:
     root = write_official(tmp_path)
-    (root / "data" / "AnnotatedData" / "300_info.xlsx").write_bytes(b"PK no zip")
+    path = root / "data" / "AnnotatedData" / "300_info.xlsx"
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    if how == "column":
+        parts["xl/worksheets/sheet1.xml"] = parts["xl/worksheets/sheet1.xml"].replace(b'r="A2"', b'r="ZZZZZZZZ2"')
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    data = bytearray(path.read_bytes())
+    if how == "no zip":
+        data[:] = b"PK no zip"
+    if how == "stream":
+        start = 30 + len("xl/worksheets/sheet1.xml")
+        data[start : start + 40] = b"\xff" * 40
+    if how == "encrypted":
+        entry = 0
+        while (entry := data.find(b"PK\x01\x02", entry)) >= 0:
+            data[entry + 8] |= 1
+            entry += 4
+    path.write_bytes(data)
     with pytest.raises(HumanDataError, match=r"300_info.xlsx: not a readable Excel file \(.*save it as 300_info.csv"):
         read_corpus(root)
 

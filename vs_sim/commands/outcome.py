@@ -58,8 +58,11 @@ def _interval(count: Count) -> dict[str, Any]:
 
 
 def _plain(found: Audit, rows: list[Row]) -> dict[str, Any]:
+    from vs_sim.audit import ANNOTATED, IN_SIGHT
+
     return {
         "against": found.against,
+        "note": IN_SIGHT if found.against == ANNOTATED else None,
         "n": len(found.rows),
         "n_missing": found.n_missing,
         "shares": {name: _interval(count) for name, count in found.shares().items()},
@@ -81,7 +84,7 @@ def _plain(found: Audit, rows: list[Row]) -> dict[str, Any]:
 def _table(found: Audit) -> list[str]:
     import textwrap
 
-    from vs_sim.audit import KINDS, LABELS
+    from vs_sim.audit import ANNOTATED, IN_SIGHT, KINDS, LABELS
 
     missing = f", {found.n_missing} more without a label" if found.n_missing else ""
     title = f"Stated donations as the rules read them, against {found.against}: {len(found.rows)} dialogues{missing}."
@@ -95,6 +98,8 @@ def _table(found: Audit) -> list[str]:
         share = _interval(count)
         value = "-" if share["share"] is None else f"{share['share']:6.1%} ({share['low']:.1%} to {share['high']:.1%})"
         lines.append(f"{_SHARES[name]:<60}{count.n_yes:>4} of {count.n:<4} {value}")
+    if found.against == ANNOTATED:
+        lines += ["", *textwrap.wrap(IN_SIGHT, _WIDTH)]
     return lines
 
 

@@ -5,8 +5,11 @@ Every mistake in a file is a `HumanDataError` that names file and line (or key).
 
 from __future__ import annotations
 
+import lzma
 import math
 import re
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +25,9 @@ _LARGEST = 1_000_000_000
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 MAX_BYTES = 200_000_000
 """Most bytes that a file may have once it is unpacked: forty times what the whole corpus takes."""
+
+UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What a zip file raises that is damaged, encrypted or packed in an unknown way."""
 
 
 @dataclass(frozen=True)

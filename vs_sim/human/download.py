@@ -6,6 +6,7 @@ name that the archive chooses.
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import re
 import shutil
@@ -13,6 +14,7 @@ import ssl
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -22,9 +24,10 @@ import filelock
 
 from vs_sim.errors import DownloadError, HumanDataError
 from vs_sim.fetch import cache_folder
-from vs_sim.human.corpus import MAX_BYTES
-from vs_sim.human.importer import import_human
+from vs_sim.human.corpus import MAX_BYTES, UNREADABLE
+from vs_sim.human.importer import is_there, reference_of, write
 from vs_sim.human.reference import HumanReference
+from vs_sim.records import printable
 from vs_sim.sources import BLOCK, length
 
 Home = Literal["convokit", "official"]
@@ -53,21 +56,47 @@ def fetch_human(home: Home = "convokit", out: str | Path = "human", url: str | N
 
     Raises:
         DownloadError: if a file cannot be had; what came of it stays for the next try.
-        HumanDataError: if what came cannot be read as it should be; it is removed.
+        HumanDataError: if `out` holds something else, or what came cannot be read as it should be; it is removed.
     """
-    address = (url or HOMES[home]).rstrip("/")
-    if not re.match(r"https?://[^/\s]", address):
-        raise HumanDataError(f"the address {address!r} cannot be fetched from, expected one that begins with http:// or https://")
-    folder = cache_folder().with_name("human") / re.sub(r"[^A-Za-z0-9.]+", "-", address)
+    address, out = _address(url or HOMES[home]), Path(out)
+    is_there(out)  # what stands in the way is said before anything is fetched
+    # By digest, so that no two addresses share a folder.
+    folder = cache_folder().with_name("human") / f"{home}-{hashlib.sha256(address.encode()).hexdigest()[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{folder}.lock"):  # another process that fetches the same is waited for
-            return _fetch(home, address, folder, Path(out))
+            made = _fetch(home, address, folder, out)
+            write(made)
+            shutil.rmtree(folder, ignore_errors=True)  # the reference is what is kept
+            return made
     except OSError as error:
         raise DownloadError(f"{folder}: cannot be written: {error.strerror}; set VS_SIM_CACHE to a folder with room") from None
 
 
+def _address(url: str) -> str:
+    """The address as it is fetched from.
+
+    Raises:
+        HumanDataError: if nothing can be fetched from it, or it holds what should stand in no message: a user, a password, a query.
+    """
+    if any(c in url for c in "@?#"):
+        raise HumanDataError("--url holds @, ? or #, expected an address without user, password, query or fragment; leave them out")
+    wanted = "http:// or https:// and a host, in plain ASCII; write other characters as %XX"
+    if not re.fullmatch(r"https?://[!-~]+", url):
+        raise HumanDataError(f"the address {url!r:.80} cannot be fetched from, expected one that begins with {wanted}")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        parts.port  # noqa: B018  ValueError if it is none
+    except ValueError as error:
+        raise HumanDataError(f"the address {url!r:.80} cannot be fetched from ({error}), expected {wanted}") from None
+    if not host:
+        raise HumanDataError(f"the address {url!r:.80} cannot be fetched from, expected one that begins with {wanted}")
+    return url.rstrip("/")
+
+
 def _fetch(home: Home, address: str, folder: Path, out: Path) -> HumanReference:
+    """The reference of what lies at an address, not yet written; what came is removed if it is damaged."""
     try:
         if home == "official":
             for name in OFFICIAL:
@@ -76,12 +105,10 @@ def _fetch(home: Home, address: str, folder: Path, out: Path) -> HumanReference:
             archive = folder / "persuasionforgood-corpus.zip"
             _download(address, archive, home)
             unpack(archive, folder / "persuasionforgood-corpus")
-        reference = import_human(folder, out)
+        return reference_of(folder, out)
     except HumanDataError:
-        shutil.rmtree(folder)  # what is damaged would be taken for whole the next time
+        shutil.rmtree(folder, ignore_errors=True)  # what is damaged would be taken for whole the next time
         raise
-    shutil.rmtree(folder)  # the reference is what is kept
-    return reference
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -94,7 +121,7 @@ def unpack(archive: Path, folder: Path) -> None:
         with zipfile.ZipFile(archive) as inside:
             for entry in inside.infolist():
                 path = PurePosixPath(entry.filename.replace("\\", "/"))
-                if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+                if path.is_absolute() or ".." in path.parts or any(":" in part for part in path.parts[:1]):
                     raise HumanDataError(
                         f"{archive}: {entry.filename!r} would be unpacked outside of the folder; the archive is not to be trusted"
                     )
@@ -107,7 +134,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 for entry in found:
                     with inside.open(entry) as source, (folder / name).open("wb") as target:
                         room = _copy(source, target, room, archive)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except UNREADABLE as error:
         raise HumanDataError(f"{archive}: is no readable zip file ({error}); give the same command again") from None
 
 
@@ -146,9 +173,9 @@ def _download(url: str, path: Path, home: Home) -> None:
             error.close()
             if error.code == 416:  # nothing lies behind our last byte: another file than before
                 part.unlink(missing_ok=True)
-            why = f"it answered {error.code} {error.reason}"
+            why = printable(f"it answered {error.code} {error.reason}")
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError) as error:
-            why = f"it cannot be reached ({getattr(error, 'reason', error)})"
+            why = printable(f"it cannot be reached ({getattr(error, 'reason', error)})")
         tries = 0 if length(part) > start else tries + 1
     other: Home = "official" if home == "convokit" else "convokit"
     raise DownloadError(
@@ -159,8 +186,8 @@ def _download(url: str, path: Path, home: Home) -> None:
 
 def _total(reply: http.client.HTTPResponse, start: int) -> int | None:
     """Bytes that the whole file has; None if the server does not say."""
-    stated = reply.headers.get("Content-Length")
-    return start + int(stated) if stated is not None and stated.isdigit() else None
+    stated = reply.headers.get("Content-Length", "")
+    return start + int(stated) if re.fullmatch("[0-9]{1,15}", stated) else None
 
 
 def _receive(reply: http.client.HTTPResponse, file: IO[bytes], total: int | None, name: str) -> None:

@@ -18,6 +18,7 @@ from vs_sim.human.convokit import read_convokit
 from vs_sim.human.corpus import (
     MAX_BYTES,
     ROLES,
+    UNREADABLE,
     AnnotatedSentence,
     Corpus,
     Participant,
@@ -251,7 +252,7 @@ def _excel_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                     value = "".join(t.text or "" for t in cell.iter(f"{space}t"))
                 cells[_column(cell.get("r") or "A")] = value  # empty cells are left out of the file
             table.append((int(row.get("r") or number), cells))
-    except (OSError, zipfile.BadZipFile, ElementTree.ParseError, KeyError, ValueError, IndexError) as error:
+    except (OSError, *UNREADABLE, ElementTree.ParseError, LookupError) as error:
         raise HumanDataError(f"{path}: not a readable Excel file ({error}); get it again, or save it as {path.stem}.csv in UTF-8") from None
     width = max((max(cells, default=-1) + 1 for _, cells in table), default=0)
     for line, cells in table:
@@ -263,4 +264,6 @@ def _column(reference: str) -> int:
     number = 0
     for letter in reference.rstrip("0123456789"):
         number = 26 * number + ord(letter) - ord("A") + 1
+    if not 1 <= number <= 16_384:
+        raise ValueError(f"cell {reference!r:.20} lies in no column that a sheet can have")
     return number - 1
