@@ -126,21 +126,28 @@ def audit(path: Path) -> Audit:
     Raises:
         InputError: if it is none of these, or something in it cannot be read.
     """
-    if (path / "reference.json").is_file():
-        against, found = ANNOTATED, list(_of_reference(path))
-    elif (path / "manifest.json").is_file():
-        against, found = DECIDED, list(_of_run(path))
-    elif (info := _info(path)) is not None:
-        against, found = ANNOTATED, list(_of_tables(*info))
-    elif path.is_file():
-        against, found = LABELLED, list(_of_sheet(path))
-    else:
-        raise InputError(
-            f"{path}: expected a run folder, a reference of human dialogues, a labelled sheet, or annotated_dev_info.csv (300_info.csv) "
-            "with the table of its sentences beside it"
-        )
+    try:
+        against, found = _found(path)
+    except OSError as error:
+        raise InputError(f"{str(path)!r:.80}: cannot be read: {error.strerror}; check the path") from None
     labelled = [one for one in found if one is not None]
     return Audit(against=against, rows=tuple(_row(one) for one in labelled), n_missing=len(found) - len(labelled))
+
+
+def _found(path: Path) -> tuple[str, list[_Labelled | None]]:
+    """What the labels are, and the dialogues, None for each without one."""
+    if (path / "reference.json").is_file():
+        return ANNOTATED, list(_of_reference(path))
+    if (path / "manifest.json").is_file():
+        return DECIDED, list(_of_run(path))
+    if (info := _info(path)) is not None:
+        return ANNOTATED, list(_of_tables(*info))
+    if path.is_file():
+        return LABELLED, list(_of_sheet(path))
+    raise InputError(
+        f"{path}: expected a run folder, a reference of human dialogues, a labelled sheet, or annotated_dev_info.csv (300_info.csv) "
+        "with the table of its sentences beside it"
+    )
 
 
 def _row(one: _Labelled) -> Row:

@@ -164,8 +164,14 @@ def dialogues_of(path: Path) -> dict[str, tuple[str, str]]:
     Raises:
         InputError: if the file is no such sheet.
     """
-    rows = _rows(path, ("conversation", "dialogue", "label"))
-    return {bare(cells["conversation"].strip()): (f"{path}, row {number}", bare(cells["dialogue"])) for number, cells in rows}
+    dialogues = {}
+    for number, cells in _rows(path, ("conversation", "dialogue", "label")):
+        if not (id_ := bare(cells["conversation"].strip())):
+            raise InputError(
+                f"{path}, row {number}, column conversation: is empty, expected the id; put it back in from the sheet as written"
+            )
+        dialogues[id_] = f"{path}, row {number}", bare(cells["dialogue"])
+    return dialogues
 
 
 def _rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:

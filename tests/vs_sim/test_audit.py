@@ -170,6 +170,11 @@ def test_rows_of_persuaders_are_left_out(tmp_path: Path) -> None:
 def test_what_cannot_be_audited_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a run folder, a reference of human dialogues, a labelled sheet"):
         audit(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="cannot be read: File name too long; check the path"):
+        audit(tmp_path / ("x" * 300))
+    (tmp_path / "table.csv").write_text("conversation,dialogue,label\n,Persuadee: hi,5\n")
+    with pytest.raises(InputError, match=r"table\.csv, row 2, column conversation: is empty, expected the id"):
+        audit(tmp_path / "table.csv")
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"table\.csv: column 'conversation' stands 0 times in the first row, expected once"):
         audit(tmp_path / "table.csv")

@@ -130,6 +130,8 @@ def test_what_is_no_corpus_is_said(tmp_path: Path) -> None:
         HumanDataError, match=r"holds no PersuasionForGood: expected full_info.csv and full_dialog.csv .*vs-sim human fetch"
     ):
         read_corpus(tmp_path)
+    with pytest.raises(HumanDataError, match="cannot be read: File name too long; give the folder that holds"):
+        read_corpus(tmp_path / ("x" * 300))
     (tmp_path / "file").write_text("x")
     with pytest.raises(HumanDataError, match="file: is a file, expected a folder"):
         read_corpus(tmp_path / "file")

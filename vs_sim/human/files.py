@@ -57,6 +57,13 @@ def read_corpus(path: str | Path) -> Corpus:
         HumanDataError: if it is neither or both, or something in it cannot be read as it should be.
     """
     path = Path(path)
+    try:
+        return _read_corpus(path)
+    except OSError as error:
+        raise HumanDataError(f"{str(path)!r:.80}: cannot be read: {error.strerror}; give the folder that holds full_info.csv") from None
+
+
+def _read_corpus(path: Path) -> Corpus:
     if not path.is_dir():
         found = "is a file, expected a folder" if path.exists() else "there is no such folder"
         raise HumanDataError(f"{path}: {found}; give the folder that holds full_info.csv, or ConvoKit's persuasionforgood-corpus")
