@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.acts import Act
-from analysis.dynamics import Course, Round, agrees, by_label, does, names_amount, refuses
+from analysis.dynamics import Course, Round, agrees, by_label, does, has_refused, names_amount
 from analysis.measure import Floats, draw_people, effective_number
 from analysis.uncertainty import TIE, Interval, percentile_interval, share_interval
 from vs_sim.records import Record
@@ -29,7 +29,7 @@ CURVES: tuple[tuple[str, str, Kind, Callable[[Round], bool]], ...] = (
     ("agrees", "agrees at this point", "in", agrees),
     ("agreed_by", "has agreed to give", "by", agrees),
     ("amount_by", "an amount is named", "by", names_amount),
-    ("refused_by", "has refused", "by", refuses),
+    ("refused_by", "has refused", "by", has_refused),
     ("resisted_by", "has resisted", "by", does(Act.RESISTS)),
     ("asks", "asks a question", "in", does(Act.ASKS)),
 )

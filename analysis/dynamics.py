@@ -31,8 +31,7 @@ NOTES = (
     "The acts are read by rules. On 69 human dialogues that the rules were not made on, F1 with people's labels is, by turn: agrees .74, "
     "names amount .82, refuses .56 (20 turns only), asks .87, asks about the charity .71; by dialogue: resists .68 (by turn .48, too poor "
     "for a number per turn); precision of its parts by dialogue: pleads .80, doubts .58, elsewhere .71. The first agreement is read .4 "
-    "rounds too early on average. Of the 1,017 human persuadees, 65 % of those who agree at the end gave something, 36 % of those who "
-    "leave it open, 5 % of those who refuse. How well the rules read a model's language is not known. vs-sim dynamics --check REF prints "
+    "rounds too early on average. How well the rules read a model's language is not known. vs-sim dynamics --check REF prints "
     "more.",
 )
 
@@ -170,6 +169,11 @@ def agrees(one: Round) -> bool:
     return one.stance == "agree"
 
 
+def has_refused(one: Round) -> bool:
+    """True if the persuadee refuses to give in a round, or is left refusing by it, as by the withdrawal of a commitment."""
+    return refuses(one) or one.stance == "refuse"
+
+
 def refuses(one: Round) -> bool:
     """True if the persuadee refuses to give in a round, while no commitment stands."""
     return Act.REFUSES in one.acts and one.stance != "agree"
@@ -242,7 +246,7 @@ def quantities(n_rounds: int) -> tuple[tuple[Quantity, Callable[[Course], float 
         (Quantity("agrees_at_end", "Agrees at the end", "share"), _at_end("agree")),
         (Quantity("first_agreement", "Round of first agreement", "rounds"), _first(agrees)),
         (Quantity("without_agreement", "Rounds without agreement", "rounds"), _waits(n_rounds)),
-        (Quantity("refuses", "Refuses at some time", "share"), _ever(refuses)),
+        (Quantity("refuses", "Refuses at some time", "share"), _ever(has_refused)),
         (Quantity("refuses_at_end", "Refuses at the end", "share"), _at_end("refuse")),
         (Quantity("refusing_turns", "Turns that refuse", "share"), _per_turn(refuses)),
         (Quantity("resists", "Resists at some time", "share"), _ever(does(Act.RESISTS))),

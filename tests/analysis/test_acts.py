@@ -9,7 +9,7 @@ from analysis.acts_check import LABELS, AnnotatedTurn, FirstAgreement, annotated
 from tests.human_data import Talk, write_csv
 from vs_sim.human.importer import import_human
 
-ASK = "It helps many children. Would you like to donate some of your payment to Save the Children?"
+ASK = "It feeds and teaches children. Would you give a part of what you earn here to Save the Children?"
 TOLD = "They work in more than a hundred countries."
 
 
@@ -111,7 +111,7 @@ def test_pity_and_praise_are_no_resistance(said):
     [
         ("What do they do with the money?", True),
         ("where are the kids located", True),
-        ("Could you tell me a bit more about the organization?", True),
+        ("Who is behind this organization, if I may ask?", True),
         ("Have you donated to them yourself?", False),
         ("how do i donate", False),
         ("How much would you suggest I give?", False),
