@@ -245,7 +245,7 @@ def render(measured: Sequence[Measured], heading: str, notes: Sequence[str] = ()
     if with_humans:
         own = [
             "In brackets: 95 % interval (people drawn with replacement); for humans, the range of the means of new human samples, as large "
-            "as the condition with the fewest people. + above, - below the humans' range at its own size. About one number in twenty is "
+            "as the condition with the fewest people. ^ above, v below the humans' range at its own size. About one number in twenty is "
             "marked by chance alone."
         ]
     missing = [f"{m.title}, {m.label}: {m.n_missing} of {m.n + m.n_missing}" for m in measured if m.n and m.n_missing]
@@ -273,7 +273,7 @@ def _block(names: Sequence[str], labels: Sequence[str], of: dict[tuple[str, str]
         any_ = next(m for (at, _), m in of.items() if at == name)
         widest = min((m for m in of.values() if m.name == name and m.human_low is not None), key=lambda m: m.n_effective, default=any_)
         cells = [_cell(any_.unit, widest.human, widest.human_low, widest.human_high, " ")] if with_humans else []
-        marks = {"above": "+", "below": "-"}
+        marks = {"above": "^", "below": "v"}
         at = {m.label: _cell(m.unit, m.value, m.low, m.high, marks.get(m.side or "", " ")) for m in row}
         cells += [at.get(label, "- ") for label in labels]
         lines.append(f"{any_.title:<{TITLE}}" + "".join(f" {cell:>{CELL - 1}}" for cell in cells))

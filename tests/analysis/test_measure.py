@@ -128,7 +128,7 @@ def test_table_fits_the_terminal_and_marks_what_leaves_the_band() -> None:
     text = render(every, "Language of the persuadee", ["A note that is long enough to be wrapped. " * 5])
     assert max(map(len, text.splitlines())) <= WIDTH
     assert "About one number in twenty is marked by chance alone." in " ".join(text.split())
-    assert text.count("1260+[1234, 1300]") == 5
+    assert text.count("1260^[1234, 1300]") == 5
     for label in labels:
         assert label.split()[0].split("_")[0] in text
     assert "[" not in render([_of([1.0])], "Language").splitlines()[3]
