@@ -95,9 +95,9 @@ class Model:
         return Call(
             step=step,
             model=self.name,
-            model_returned=_unicode(metadata.get("model_name") or metadata.get("model")),
-            text=_unicode(message.text),
-            finish_reason=_unicode(metadata.get("finish_reason") or metadata.get("stop_reason")),
+            model_returned=sound_unicode(metadata.get("model_name") or metadata.get("model")),
+            text=sound_unicode(message.text),
+            finish_reason=sound_unicode(metadata.get("finish_reason") or metadata.get("stop_reason")),
             usage=Usage(
                 prompt_tokens=usage["input_tokens"] if usage else None,
                 completion_tokens=usage["output_tokens"] if usage else None,
@@ -189,7 +189,7 @@ class Model:
         return words if len(words) <= 300 else words[:300] + "..."
 
 
-def _unicode(said: Any) -> Any:
+def sound_unicode(said: Any) -> Any:
     """A provider's text with U+FFFD for each half of a surrogate pair, which no file and no request can carry; all else as it is."""
     return re.sub(r"[\ud800-\udfff]", "\ufffd", said) if isinstance(said, str) else said
 

@@ -24,7 +24,7 @@ from vs_sim import prompts
 from vs_sim.chat import messages
 from vs_sim.condition import VERBALIZED, Condition
 from vs_sim.errors import ContextFull, EndpointError, InputError, ModelUnavailable, ReplyError, RunFolderError
-from vs_sim.models import Model, Request, default_concurrency, open_models
+from vs_sim.models import Model, Request, default_concurrency, open_models, sound_unicode
 from vs_sim.personas import Persona, render
 from vs_sim.propose import AMOUNT, Message, propose, request, schema
 from vs_sim.records import Call, Record, Transcript
@@ -171,7 +171,7 @@ async def reask(
     n_decisions: int | None = None,
     model: str | None = None,
     seed: int | None = None,
-    options: dict[str, Any] | None = None,
+    run: RunOptions | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> ReaskResult:
     """Ask for recorded decisions again until each has so many answers; what is there already is not asked for.
@@ -182,7 +182,7 @@ async def reask(
         n_decisions: see `choose`.
         model: only the decisions of this persuadee model; it is the one that is asked. None for all models of the run.
         seed: of the choice of decisions; None for the study's.
-        options: replaces run options of the run's last start, such as ``{"base_url": ...}``.
+        run: how the models are reached; None: as at the run's last start.
         say: told in a line what takes long.
 
     Raises:
@@ -201,7 +201,7 @@ async def reask(
     chosen = choose(folder.transcripts(), study, models, n_decisions, study.seed if seed is None else seed)
     if not chosen:
         raise RunFolderError(f"{folder.path} has no decision of a complete conversation of a VS condition to ask for again")
-    run = _options(study.run, options or {})
+    run = run or study.run
     used = list(dict.fromkeys(t.spec.persuadee_model for t in chosen))
     async with (
         appending(folder, PART) as append,
@@ -211,14 +211,6 @@ async def reask(
         await asking.run(chosen, times, run.concurrency or default_concurrency(used))
     n = len(chosen) * times
     return ReaskResult(len(chosen), n - asking.n_owed, asking.n_asked, asking.n_owed, asking.stopped)
-
-
-def _options(run: RunOptions, given: dict[str, Any]) -> RunOptions:
-    try:
-        return RunOptions.model_validate({**run.model_dump(), **given})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']!r}: {first['msg']}") from None
 
 
 _PROMPTS = ("persuadee", "decide", "transcript", "method/direct", "format/json", "format/xml")
@@ -242,16 +234,16 @@ class _Listener(AsyncCallbackHandler):
 
     async def on_llm_end(self, response: LLMResult, **_: Any) -> None:
         message = getattr(response.generations[0][0], "message", None)
-        content = (getattr(message, "response_metadata", {}).get("logprobs") or {}).get("content")
-        if content:
-            self.tokens = tuple(
-                Token(
-                    text=t["token"],
-                    logprob=t["logprob"],
-                    top=tuple((a["token"], a["logprob"]) for a in t.get("top_logprobs") or ()),
-                )
-                for t in content
-            )
+        try:
+            content = (message.response_metadata.get("logprobs") or {}).get("content") if message else None
+            self.tokens = tuple(map(_token, content)) if content else None
+        except (AttributeError, KeyError, TypeError, ValueError):  # not of the form that the protocol promises: as good as none
+            self.tokens = None
+
+
+def _token(said: dict[str, Any]) -> Token:
+    top = tuple((sound_unicode(a["token"]), a["logprob"]) for a in said.get("top_logprobs") or ())
+    return Token(text=sound_unicode(said["token"]), logprob=said["logprob"], top=top)
 
 
 _FAILURES_THAT_STOP = 3

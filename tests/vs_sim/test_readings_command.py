@@ -115,12 +115,13 @@ def test_an_endpoint_that_fails_ends_with_3(read, endpoint, run):
         (["read", "RUN"], 2, "usage: vs-sim outcome read"),
         (["read", "RUN", "--model", "gpt"], 2, "vs-sim: model 'gpt': expected provider:model"),
         (["read", "RUN", "--model", "openai:x"], 3, "vs-sim: openai:x needs a key"),
-        (["read", "RUN", "--model", "openai:x", "--concurrency", "0"], 2, "vs-sim: --concurrency 0: "),
+        (["read", "RUN", "--model", "openai:x", "--concurrency", "5000"], 2, "vs-sim: --concurrency 5000: "),
         (["read", "RUN", "--model", "openai:x", "--base-url", "localhost"], 2, "vs-sim: --base-url 'localhost': "),
         (["sheet", "RUN"], 2, "usage: vs-sim outcome sheet"),
         (["sheet", "RUN", "--out", "s.csv", "-n", "0"], 2, "usage: vs-sim outcome sheet"),
         (["sheet", "nowhere", "--out", "s.csv"], 2, "vs-sim: nowhere is no run folder"),
         (["agreement", "nowhere"], 2, "vs-sim: nowhere is no run folder"),
+        (["agreement", "RUN", "--labels", "none.csv", "./none.csv"], 2, "vs-sim: none.csv: is given twice, expected each sheet once"),
         (["agreement", "RUN", "--labels", "none.csv"], 2, "vs-sim: none.csv: cannot be read"),
     ],
 )
@@ -298,3 +299,17 @@ def test_readings_that_fail_are_missing_by_name_and_read_by_the_same_command(sta
     result, folder, study = start(second_reader=READER)
     assert result.unread == {}
     assert donations(folder.transcripts(), "stated", plan(study), readings(folder)[READER])[0].n_second == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["outcome", "read", "RUN", "--model", "a:b", "--concurrency", "0"], "--concurrency: 0 is too small; expected 1 or more"),
+        (["outcome", "sheet", "RUN", "--out", "a.csv", "-n", "few"], "-n: 'few' is no whole number; expected 1 or more"),
+        (["reask", "RUN", "--concurrency", "-3"], "--concurrency: -3 is too small; expected 1 or more"),
+    ],
+)
+def test_numbers_of_things_are_1_or_more(capsys, arguments, sentence):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert sentence in capsys.readouterr().err

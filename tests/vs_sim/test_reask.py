@@ -11,7 +11,7 @@ from vs_sim.errors import InputError, ModelUnavailable, RunFolderError
 from vs_sim.reask import choose, decision_messages, read_reasked, reask, recorded_study
 from vs_sim.run import run_study
 from vs_sim.store import RunFolder
-from vs_sim.study import load_study
+from vs_sim.study import RunOptions, load_study
 
 XML = {"name": "vs xml", "method": "vs_cot", "k": 5, "format": "xml", "wording": "percentage"}
 
@@ -24,8 +24,10 @@ def run(study_folder, path, **keys):
     return folder
 
 
-def again(folder, **keys):
-    return asyncio.run(reask(folder, **keys))
+def again(folder, *, run=None, **keys):
+    """What asking again comes to; `run` is what takes the place of the options of the run's last start."""
+    options = RunOptions.model_validate({**recorded_study(folder).run.model_dump(), **run}) if run else None
+    return asyncio.run(reask(folder, run=options, **keys))
 
 
 @pytest.fixture
@@ -136,11 +138,38 @@ def test_the_tokens_of_a_reply_are_kept(served):
     assert (token.text, token.logprob, token.top) == (answer.calls[0].text, -0.1, (("{", -2.0),))
 
 
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        "many",
+        ["{"],
+        [{"token": "{"}],
+        [{"token": "{", "logprob": "small"}],
+        [{"token": "{", "logprob": -1.0, "top_logprobs": [3]}],
+    ],
+)
+def test_tokens_of_another_form_are_none(served, capfd, tokens):
+    folder, endpoint = served
+    endpoint.logprobs = lambda body, text: tokens
+    assert again(folder, times=1, n_decisions=1).n_asked == 1
+    (answer,) = read_reasked(folder)
+    assert answer.tokens is None and answer.cents is not None
+    assert "rror" not in capfd.readouterr().err
+
+
+def test_half_a_surrogate_pair_in_a_token_is_replaced(served):
+    folder, endpoint = served
+    endpoint.logprobs = lambda body, text: [{"token": "\ud83d", "logprob": -1.0, "top_logprobs": [{"token": "\ude00", "logprob": -2.0}]}]
+    again(folder, times=1, n_decisions=1)
+    (token,) = read_reasked(folder)[0].tokens
+    assert (token.text, token.top) == ("\ufffd", (("\ufffd", -2.0),))
+
+
 def test_an_endpoint_that_refuses_log_probabilities_is_asked_without(served):
     folder, endpoint = served
     endpoint.fault = lambda n, body: refusal(400, "logprobs is not supported by this model") if body.get("logprobs") else None
     before = len(endpoint.bodies)
-    result = again(folder, times=3, n_decisions=2, options={"concurrency": 1})
+    result = again(folder, times=3, n_decisions=2, run={"concurrency": 1})
     assert (result.n_asked, result.n_owed) == (6, 0)
     assert len(endpoint.bodies) - before == 7, "refused once, and never tried again"
     assert all(a.tokens is None for a in read_reasked(folder))
@@ -159,7 +188,7 @@ def test_an_unreadable_answer_is_kept_as_such(served):
 def test_a_dead_endpoint_leaves_answers_owed(served):
     folder, endpoint = served
     endpoint.fault = lambda n, body: HTML
-    result = again(folder, times=5, n_decisions=2, options={"concurrency": 1, "max_tries": 1})
+    result = again(folder, times=5, n_decisions=2, run={"concurrency": 1, "max_tries": 1})
     assert (result.n_asked, result.n_answers, result.n_owed) == (0, 0, 10)
     assert result.stopped.startswith("3 requests in a row failed at the endpoint; the last: openai:made-up at ")
     endpoint.fault = lambda n, body: None
@@ -177,8 +206,6 @@ def test_what_cannot_be_asked_is_refused_with_a_sentence(study_folder, tmp_path)
     folder = run(study_folder, tmp_path / "run", conditions=[DIRECT, VS])
     with pytest.raises(InputError, match=r"model 'openai:other' made no decision of .*only the model that stated the probabilities"):
         again(folder, times=1, model="openai:other")
-    with pytest.raises(InputError, match="--concurrency 0: "):
-        again(folder, times=1, options={"concurrency": 0})
     manifest = json.loads(folder.manifest_path.read_text("utf-8"))
 
     def rewritten(**changes):

@@ -6,8 +6,11 @@ Only what a verb declares is imported with its file; what it needs is imported w
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vs_sim.study import RunOptions
 
 Verbs = Any
 """What `argparse.ArgumentParser.add_subparsers` returns; its type has no public name."""
@@ -31,3 +34,37 @@ def seed(text: str) -> int:
     if int(text) < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative; expected 0 or more")
     return int(text)
+
+
+def at_least_1(text: str) -> int:
+    """A number of things as it stands on the command line."""
+    try:
+        n = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number; expected 1 or more") from None
+    if n < 1:
+        raise argparse.ArgumentTypeError(f"{text[:40]} is too small; expected 1 or more")
+    return n
+
+
+def run_options(before: Mapping[str, Any], arguments: argparse.Namespace) -> RunOptions:
+    """How models are reached: as they were before, with what ``--base-url`` and ``--concurrency`` say in its place.
+
+    Raises:
+        InputError: an option that cannot be used.
+    """
+    from pydantic import ValidationError
+
+    from vs_sim.errors import InputError
+    from vs_sim.study import RunOptions
+
+    given = {key: value for key in ("base_url", "concurrency") if (value := getattr(arguments, key)) is not None}
+    try:
+        return RunOptions.model_validate({**before, **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        expected = first["msg"]
+        if key == "base_url":
+            expected = "expected an address such as http://127.0.0.1:8000/v1, without user, query or spaces"
+        raise InputError(f"--{key.replace('_', '-')} {first['input']!r}: {expected}") from None

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vs_sim.commands import Verbs, seed, verb
+from vs_sim.commands import Verbs, at_least_1, run_options, seed, verb
 
 if TYPE_CHECKING:
     from analysis.calibration import Calibration
@@ -27,19 +27,13 @@ def add(verbs: Verbs) -> None:
         one.add_argument("run", type=Path, metavar="RUN", help="run folder")
         one.add_argument("--json", action="store_true", help="print JSON")
     reask.add_argument("--model", metavar="PROVIDER:MODEL", help="only this persuadee model of the run (default: all of them)")
-    reask.add_argument("-n", type=_at_least_1, metavar="N", help="decisions per condition and model, chosen at random (default: all)")
-    reask.add_argument("--times", type=_at_least_1, default=20, metavar="T", help="answers per decision (default: 20)")
+    reask.add_argument("-n", type=at_least_1, metavar="N", help="decisions per condition and model, chosen at random (default: all)")
+    reask.add_argument("--times", type=at_least_1, default=20, metavar="T", help="answers per decision (default: 20)")
     reask.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server for openai: models")
-    reask.add_argument("--concurrency", type=_at_least_1, metavar="N", help="answers at a time")
+    reask.add_argument("--concurrency", type=at_least_1, metavar="N", help="answers at a time")
     reask.add_argument("--seed", type=seed, help="of the choice of decisions (default: the study's)")
     reselect.add_argument("--select", choices=("uniform", "weighted", "argmax"), required=True, help="the other rule")
     reselect.add_argument("--cleaning", choices=("drop", "cap", "all"), default="drop", help="human amounts above $2 (default: drop)")
-
-
-def _at_least_1(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too small; expected 1 or more")
-    return int(text)
 
 
 def _groups(folder: RunFolder) -> tuple[Study, list[Group], list[str]]:
@@ -115,8 +109,8 @@ def _reask(arguments: argparse.Namespace) -> int:
 
     folder = RunFolder(arguments.run)
     study, groups, _ = _groups(folder)
+    run = run_options(study.run.model_dump(), arguments)
     fetch_weights([arguments.model] if arguments.model in study.persuadee_models else study.persuadee_models)
-    given = {key: value for key in ("base_url", "concurrency") if (value := getattr(arguments, key)) is not None}
     result = asyncio.run(
         reask(
             folder,
@@ -124,7 +118,7 @@ def _reask(arguments: argparse.Namespace) -> int:
             n_decisions=arguments.n,
             model=arguments.model,
             seed=arguments.seed,
-            options=given,
+            run=run,
             say=lambda line: print(line, file=sys.stderr),
         )
     )

@@ -8,16 +8,15 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vs_sim.commands import Verbs, seed, verb
+from vs_sim.commands import Verbs, at_least_1, run_options, seed, verb
 
 if TYPE_CHECKING:
     from analysis.agreement import Agreement
     from analysis.uncertainty import Interval
     from vs_sim.records import StatedDonation
     from vs_sim.store import RunFolder
-    from vs_sim.study import RunOptions
 
 
 def add(actions: Verbs) -> None:
@@ -27,22 +26,16 @@ def add(actions: Verbs) -> None:
     read.add_argument("--model", metavar="PROVIDER:MODEL", required=True, help="the model that reads")
     read.add_argument("--all", action="store_true", help="read every dialogue, as agreement with the rules needs it")
     read.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server for openai: models")
-    read.add_argument("--concurrency", type=int, metavar="N", help="dialogues at a time")
+    read.add_argument("--concurrency", type=at_least_1, metavar="N", help="dialogues at a time")
     sheet = verb(actions, "sheet", _sheet, "write dialogues into a CSV sheet for a person to label, blind and in random order")
     sheet.add_argument("run", type=Path, metavar="RUN", help="run folder, or a reference of human dialogues")
     sheet.add_argument("--out", type=Path, metavar="CSV", required=True, help="the sheet; its instructions are written beside it")
-    sheet.add_argument("-n", type=_at_least_1, metavar="N", help="dialogues, drawn at random (default: all)")
+    sheet.add_argument("-n", type=at_least_1, metavar="N", help="dialogues, drawn at random (default: all)")
     sheet.add_argument("--seed", type=seed, help="of the draw and the order (default: the study's)")
     agreement = verb(actions, "agreement", _agreement, "say how far the readers of a run's stated donations agree")
     agreement.add_argument("run", type=Path, metavar="RUN", help="run folder, or a reference of human dialogues")
     agreement.add_argument("--labels", type=Path, nargs="+", default=[], metavar="CSV", help="sheets that people have labelled")
     agreement.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _at_least_1(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too small; expected 1 or more")
-    return int(text)
 
 
 def _read(arguments: argparse.Namespace) -> int:
@@ -53,7 +46,8 @@ def _read(arguments: argparse.Namespace) -> int:
     from vs_sim.store import RunFolder
 
     folder, model = RunFolder(arguments.run), arguments.model
-    run = _options(folder, arguments)
+    starts = folder.manifest()["starts"]
+    run = run_options(starts[-1].get("run", {}) if starts else {}, arguments)
     fetch_weights([model])
     result = asyncio.run(read_stated(folder, model, run=run, everything=arguments.all, say=lambda line: print(line, file=sys.stderr)))
     which = "complete dialogues" if arguments.all else "dialogues that the rules leave open"
@@ -68,23 +62,6 @@ def _read(arguments: argparse.Namespace) -> int:
         print(f"stopped: {result.stopped}", file=sys.stderr)
     print("vs-sim: readings are missing; give the same command again to go on", file=sys.stderr)
     return 3 if result.stopped else 1
-
-
-def _options(folder: RunFolder, arguments: argparse.Namespace) -> RunOptions:
-    """How the run's last start reached its models, with what the command line says in its place."""
-    from pydantic import ValidationError
-
-    from vs_sim.errors import InputError
-    from vs_sim.study import RunOptions
-
-    starts = folder.manifest()["starts"]
-    before: dict[str, Any] = starts[-1].get("run", {}) if starts else {}
-    given = {key: value for key in ("base_url", "concurrency") if (value := getattr(arguments, key)) is not None}
-    try:
-        return RunOptions.model_validate({**before, **given})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']!r}: {first['msg']}") from None
 
 
 def _sheet(arguments: argparse.Namespace) -> int:
@@ -128,10 +105,14 @@ def _is_reference(folder: RunFolder) -> bool:
 
 def _readers(folder: RunFolder, sheets: Sequence[Path]) -> dict[str, dict[str, StatedDonation]]:
     """Every reader of a run's stated donations by name: rules, models, sheets, and the annotators of a reference."""
+    from vs_sim.errors import InputError
     from vs_sim.label_sheet import read_sheet
     from vs_sim.outcome import stated_donation
     from vs_sim.second_reader import readings
 
+    for i, sheet in enumerate(sheets):
+        if sheet.resolve() in {other.resolve() for other in sheets[:i]}:
+            raise InputError(f"{sheet}: is given twice, expected each sheet once; it would agree with itself")
     transcripts = [t for t in folder.transcripts() if t.complete]
     readers = {"rules": {t.spec.id: stated_donation(t.utterances) for t in transcripts}}
     for model, read in readings(folder).items():
