@@ -134,7 +134,9 @@ def unpack(archive: Path, folder: Path) -> None:
                 for entry in found:
                     with inside.open(entry) as source, (folder / name).open("wb") as target:
                         room = _copy(source, target, room, archive)
-    except UNREADABLE as error:
+    except (*UNREADABLE, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's; without a number it is a damaged stream's
+            raise
         raise HumanDataError(f"{archive}: is no readable zip file ({error}); give the same command again") from None
 
 
