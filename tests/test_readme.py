@@ -62,7 +62,7 @@ def test_recipes_with_the_human_dialogues_run_on_made_up_ones(checkout: Path) ->
     write_csv(checkout / "data", talks, annotated="annotated_dev_")
     output = run(["bash", "-euo", "pipefail", "-c", f"vs-sim human import data\n{others}"], checkout)
     assert "6 of 6 conversations are complete" in output
-    for name in ("comparison-stated.png", "language.csv", "dynamics.png"):
+    for name in ("comparison-stated-with-human.png", "language.csv", "dynamics.png"):
         assert (checkout / "runs" / "three" / name).is_file()
 
 
