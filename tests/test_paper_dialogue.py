@@ -1,10 +1,13 @@
 """The paper's study, cut down, against a scripted endpoint and on made-up people."""
 
 import csv
+import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -56,12 +59,21 @@ def test_one_command_runs_the_study_and_prints_both_tables(study: Path) -> None:
     assert ".514" in published[0]
     assert ["mean", "over", "the", "models"] in rows
     assert any(row[:1] == ["vs_model_uniform"] and ".213" in row and ".636" in row for row in rows), "means of all nine rows"
-    assert any(row[:4] == ["humans", "at", "that", "n"] for row in rows)
+    assert any(row[:5] == ["humans", "at", "n", "=", "2"] for row in rows)
+    assert any(row[:2] == ["tuned", "Llama-3.1-8B"] and row[-2:] == [".119", ".608"] for row in rows)
+    assert "\n2 of the 4 pairs, at most 1 rounds.\n" in done.stdout
+    assert "no evidence" not in done.stdout
     assert "Table 22" in done.stdout
     assert "Semantic diversity is not measured" in done.stdout
     for name in ("table21.csv", "table22.csv", "figure.png", "figure.pdf"):
         assert (study.parent / "run" / name).stat().st_size > 500
 
+    (study.parent / "run" / "table22.csv").unlink()
+    (study.parent / "run" / "table22.csv").mkdir()
+    again = replicate(study, "--only-tables")
+    assert again.returncode == 2
+    assert "table22.csv: cannot be written: Is a directory" in again.stderr.splitlines()[-1]
+    (study.parent / "run" / "table22.csv").rmdir()
     again = replicate(study, "--only-tables")
     assert again.returncode == 0, again.stderr
     assert again.stdout.partition("Table 21")[2] == done.stdout.partition("Table 21")[2], "printed from the records alone"
@@ -74,6 +86,59 @@ def test_without_people_it_says_what_to_do(study: Path) -> None:
     assert "people" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--rounds", "-1"], "argument --rounds: -1 is too small; expected 1 or more"),
+        (["--base-url", "nonsense"], "replicate: --base-url 'nonsense': expected an address such as http://"),
+    ],
+)
+def test_each_mistake_ends_with_a_sentence(study: Path, arguments: list[str], sentence: str) -> None:
+    done = replicate(study, *arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (study.parent / "run").exists()
+
+
+def test_a_folder_of_something_else_is_refused_before_anything_is_written(study: Path) -> None:
+    shutil.rmtree(study / "people")
+    data = study.parent / "data"
+    import_human(data, study.parent / "run")
+    done = replicate(study, "--p4g", str(data))
+    assert done.returncode == 2
+    assert "holds people, expected a run of this study or a new folder; give another --out" in done.stderr
+
+    manifest = study.parent / "run" / "manifest.json"
+    content = json.loads(manifest.read_text("utf-8"))
+    content.pop("reference")
+    manifest.write_text(json.dumps(content), "utf-8")
+    for arguments in (["--p4g", str(data)], ["--only-tables"]):
+        done = replicate(study, *arguments)
+        assert done.returncode == 2
+        assert "holds a run of another study: question, seed, temperature, top_p, conditions differ; give another --out" in done.stderr
+    assert not (study / "people").exists()
+
+
+def test_a_small_model_is_no_evidence_and_an_interruption_ends_with_a_sentence(study: Path) -> None:
+    done = replicate(study, "-n", "1", "--rounds", "1", "--model", "scripted:donation")
+    assert done.returncode == 0, done.stderr
+    assert "1 of the 4 pairs, at most 1 rounds. Small or scripted model: shows the machinery, no evidence about the method." in done.stdout
+    command = [sys.executable, str(study / "replicate.py"), "--out", str(study.parent / "other"), "--model", "openai:made-up"]
+    with serving() as endpoint:
+        endpoint.delay_s = 4
+        running = subprocess.Popen([*command, "--base-url", endpoint.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(600):
+            if endpoint.bodies:
+                break
+            time.sleep(0.05)
+        running.send_signal(signal.SIGTERM)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "replicate: interrupted; nothing that was answered is lost: give the same command again to go on" in err
+    assert "Traceback" not in err
 
 
 def test_published_figures_are_those_of_the_paper() -> None:

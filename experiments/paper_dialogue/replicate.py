@@ -3,8 +3,8 @@
     python experiments/paper_dialogue/replicate.py --p4g PATH
 
 PATH is PersuasionForGood as you have it (CSV files or ConvoKit's corpus) or a reference made of it by `vs-sim human import`. The same
-command again goes on where it stopped; with everything run it only prints. What it writes: people/ beside this file (the 200 matched
-pairs; ignored by git), the run folder, and in it table21.csv, table22.csv and figure.png / .pdf.
+command again goes on where it stopped. What it writes: people/ beside this file (the 200 matched pairs; ignored by git), the run folder,
+and in it table21.csv, table22.csv and figure.png / .pdf.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import argparse
 import asyncio
 import csv
 import json
+import signal
 import sys
 import tempfile
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,10 +26,12 @@ from analysis.grid import Grid, compare_all
 from analysis.language import Speech, language, speeches
 from analysis.measure import Measured
 from analysis.samples import HumanSample, donations, human_donations
-from vs_sim.errors import VsSimError
+from vs_sim.commands import at_least_1, run_options
+from vs_sim.commands.people import machinery_note, writing
+from vs_sim.errors import RunFolderError, VsSimError
 from vs_sim.human.reference import HumanReference, load_human
 from vs_sim.store import RunFolder
-from vs_sim.study import RunOptions, Study, load_study
+from vs_sim.study import Study, load_study
 
 HERE = Path(__file__).resolve().parent
 FILTER = "paper_test"
@@ -50,26 +54,56 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--p4g", type=Path, metavar="PATH", help="PersuasionForGood, or a reference made of it; needed once")
     parser.add_argument("--out", type=Path, default=Path("runs/paper_dialogue"), metavar="RUN", help="run folder (default: %(default)s)")
-    parser.add_argument("-n", type=int, metavar="N", help="only the first N of the 200 pairs")
-    parser.add_argument("--rounds", type=int, help="fewer rounds than the study has")
+    parser.add_argument("-n", type=at_least_1, metavar="N", help="only the first N of the 200 pairs")
+    parser.add_argument("--rounds", type=at_least_1, metavar="N", help="fewer rounds than the study has")
     parser.add_argument("--model", metavar="PROVIDER:MODEL", help="one model in place of all")
     parser.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server for all models")
-    parser.add_argument("--concurrency", type=int, metavar="N", help="conversations at a time")
+    parser.add_argument("--concurrency", type=at_least_1, metavar="N", help="conversations at a time")
     parser.add_argument("--only-tables", action="store_true", help="ask no model: print what has been run")
     parser.add_argument("--semantic", action="store_true", help="semantic diversity too (needs the extra 'semantic')")
     arguments = parser.parse_args(argv)
+    # A scheduler's SIGTERM ends a run as Ctrl-C does: servers are stopped, what was answered is kept.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        people = matched_people(arguments.p4g)
-        study = the_study(arguments)
+        run_options({}, arguments)  # what cannot be used is said before anything is made
         folder = RunFolder(arguments.out)
-        done = True
-        if not arguments.only_tables:
-            done = run(study, folder)
+        this_study(folder)
+        people = matched_people(arguments.p4g)
+        done = arguments.only_tables or run(the_study(arguments), folder)
+        these_people(folder, people)
         report(folder, people, semantic=arguments.semantic)
     except VsSimError as error:
         print(f"replicate: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("replicate: interrupted; nothing that was answered is lost: give the same command again to go on", file=sys.stderr)
+        return 130
     return 0 if done else 1
+
+
+def this_study(folder: RunFolder) -> None:
+    """Refuse a folder of people, or of another study; a smaller run of this one has fewer people, rounds or models, and is this study's."""
+    if not folder.manifest_path.exists():
+        return
+    manifest = folder.manifest()
+    if "reference" in manifest:
+        raise RunFolderError(f"{folder.path} holds people, expected a run of this study or a new folder; give another --out")
+    own, held = tomllib.loads((HERE / "study.toml").read_text("utf-8")), manifest["study"]
+    differing = [key for key in ("question", "seed", "temperature", "top_p") if held.get(key) != own[key]]
+    if [c.get("name") for c in held.get("conditions", [])] != [c["name"] for c in own["conditions"]]:
+        differing.append("conditions")
+    if differing:
+        raise RunFolderError(f"{folder.path} holds a run of another study: {', '.join(differing)} differ; give another --out")
+
+
+def these_people(folder: RunFolder, people: HumanReference) -> None:
+    """Refuse a run whose persuadees are not among the people that it would be held against."""
+    strangers = {t.persuadee for t in folder.planned()} - {t.spec.persuadee for t in people.transcripts}
+    if strangers:
+        raise RunFolderError(
+            f"{folder.path} was run with other people than {people.path}: {len(strangers)} are not in it; give another --out"
+        )
 
 
 def matched_people(p4g: Path | None) -> HumanReference:
@@ -96,10 +130,7 @@ def the_study(arguments: argparse.Namespace) -> Study:
     if arguments.model is not None and arguments.model.startswith("embedded:"):
         # What a small model needs to keep to its role and to the shape of the answer, for all arms alike.
         changes |= {"form": "transcript", "json_schema": True, "reply_words": 30}
-    options = {key: value for key in ("base_url", "concurrency") if (value := getattr(arguments, key)) is not None}
-    if arguments.base_url is not None:
-        options["endpoints"] = {}
-    changes["run"] = RunOptions.model_validate({**study.run.model_dump(), **options})
+    changes["run"] = run_options({**study.run.model_dump(), **({"endpoints": {}} if arguments.base_url else {})}, arguments)
     return Study.model_validate({**study.model_dump(), **changes})
 
 
@@ -122,60 +153,70 @@ def report(folder: RunFolder, people: HumanReference, *, semantic: bool) -> None
     from analysis.tables import write_csv
 
     transcripts, planned, study = folder.transcripts(), folder.planned(), folder.manifest()["study"]
-    human = human_donations(people.transcripts, "actual", "drop", source="the 200 test dialogues of PersuasionForGood")
+    human = human_donations(
+        people.transcripts, "actual", "drop", source=f"the {len(people.transcripts)} test dialogues of PersuasionForGood"
+    )
     grid = compare_all(donations(transcripts, "actual", planned), human, seed=study["seed"], margins=study.get("margins"))
     published = read_published()
-    print(table_21(grid, human, published))
-    write_csv(grid, folder.path / "table21.csv")
+    size = f"{len(study['persuadees'])} of the {len(people.transcripts)} pairs, at most {study['rounds']} rounds."
+    note = f"{size} {machinery_note(study['persuadee_models'])}".strip()
+    print(table_21(grid, human, published, note))
     spoken = speeches(transcripts, planned)
-    if spoken:
-        measured = measure_language(spoken, people, study["seed"], semantic=semantic)
+    measured = measure_language(spoken, people, study["seed"], semantic=semantic) if spoken else []
+    if measured:
         print(table_22(measured, grid, published))
-        with (folder.path / "table22.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(Measured.model_fields)
-            writer.writerows(["" if v is None else v for v in json.loads(m.model_dump_json()).values()] for m in measured)
-    paths = save(draw(grid, published), folder.path / "figure")
-    print(f"tables: {folder.path / 'table21.csv'}, {folder.path / 'table22.csv'}   figure: {', '.join(map(str, paths))}")
+    tables = [folder.path / "table21.csv"]
+    with writing(folder.path):
+        write_csv(grid, tables[0])
+        if measured:
+            tables.append(folder.path / "table22.csv")
+            with tables[1].open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(Measured.model_fields)
+                writer.writerows(["" if v is None else v for v in json.loads(m.model_dump_json()).values()] for m in measured)
+        paths = save(draw(grid, published, note), folder.path / "figure")
+    print(f"tables: {', '.join(map(str, tables))}   figure: {', '.join(map(str, paths))}")
 
 
 def read_published() -> list[Published]:
     """The paper's figures."""
     with (HERE / "published.csv").open(encoding="utf-8", newline="") as file:
-        rows = [{**row, "value": float(row["value"])} for row in csv.DictReader(file)]
-    return [Published(**{key: row[key] for key in Published._fields}) for row in rows]
+        rows = csv.DictReader(file)
+        return [Published(r["table"], r["model"], r["model_in_paper"], r["condition"], r["metric"], float(r["value"])) for r in rows]
 
 
-def table_21(grid: Grid, human: HumanSample, published: Sequence[Published]) -> str:
+def table_21(grid: Grid, human: HumanSample, published: Sequence[Published], note: str) -> str:
     """KS and L1 per dialogue by model and condition, ours beside the paper's, with floor and baselines."""
     printed = {(p.model, p.condition, p.metric): p.value for p in published if p.table == "21"}
     names = {p.model: p.model_in_paper for p in published if p.model}
     lines = ["Table 21: distance of the simulated donations from those of the matched humans (paper: GPT-4.1 as persuader)", ""]
     lines += [_line("", "", "KS", "", "L1 per dialogue, $"), _line("", "n", "ours", "paper", "ours", "paper")]
-    model = None
+    model = ""
     for c in grid.comparisons:
         if c.model != model:
             model = c.model
             lines.append(names.get(model, model))
         ours = [_own(c, name) for name in ("ks", "l1_per_dialogue")]
         theirs = [_number(printed.get((c.model, c.condition, name))) for name in ("ks", "l1_per_dialogue")]
-        n = str(c.n) + (f" ({c.n_missing} missing)" if c.n_missing else "")
+        n = f"{c.n} ({c.n_missing} missing)" if c.n_missing else str(c.n)
         lines.append(_line(f"  {c.condition}", n, ours[0], theirs[0], ours[1], theirs[1]))
     lines += ["mean over the models", *_means(grid, published)]
     one = next((c for c in grid.comparisons if c.n), None)
     if one is not None:
         ks, l1 = one.metric("ks"), one.metric("l1_per_dialogue")
         lines.append("for comparison")
-        lines.append(
-            _line("  humans at that n", str(one.n_personas), f"{_number(ks.floor_mean)}, 95 % {_number(ks.floor_q95)}", "", "", "")
-        )
+        lines.append(_line(f"  humans at n = {one.n_effective}", "", f"{_number(ks.floor_mean)}, 95 % {_number(ks.floor_q95)}", "", "", ""))
         lines.append(_line("  humans shuffled", "", "", "", _number(l1.baseline_shuffled), ""))
         lines.append(_line("  all give $0", "", _number(ks.baseline_zero), "", _number(l1.baseline_zero), ""))
         lines.append(_line("  all give median", "", _number(ks.baseline_median), "", _number(l1.baseline_median), ""))
-    lines.append(_line("  tuned Llama-3.1-8B", "", "", ".119", "", ".608"))
+    tuned = {p.metric: p for p in published if p.table == "21" and not p.model and p.model_in_paper.startswith("fine-tuned")}
+    if tuned:
+        name = tuned["ks"].model_in_paper.removeprefix("fine-")
+        lines.append(_line(f"  {name}", "", "", _number(tuned["ks"].value), "", _number(tuned["l1_per_dialogue"].value)))
     lines += [
         "",
         f"Humans: {human.n} actual donations up to $2 ({human.n_dropped} above it dropped), mean ${human.cents.mean() / 100:.2f}.",
+        note,
     ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -241,7 +282,7 @@ def table_22(measured: Sequence[Measured], grid: Grid, published: Sequence[Publi
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def draw(grid: Grid, published: Sequence[Published]) -> Any:
+def draw(grid: Grid, published: Sequence[Published], note: str) -> Any:
     """KS by model and condition: ours filled with its interval, the paper's hollow, the humans' noise floor as a band."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -256,7 +297,8 @@ def draw(grid: Grid, published: Sequence[Published]) -> Any:
     figure = Figure(figsize=(7.2, 1.5 + 0.62 * len(models)), layout="constrained")
     FigureCanvasAgg(figure)
     ax = figure.add_subplot()
-    floor = next((c.metric("ks").floor_q95 for c in grid.comparisons if c.metric("ks").floor_q95 is not None), None)
+    one = next((c for c in grid.comparisons if c.metric("ks").floor_q95 is not None), None)
+    floor = None if one is None else one.metric("ks").floor_q95
     if floor is not None:
         ax.axvspan(0, floor, color="#e3e3e3", linewidth=0, zorder=0)
     for c in grid.comparisons:
@@ -268,25 +310,22 @@ def draw(grid: Grid, published: Sequence[Published]) -> Any:
         if ks.value is not None:
             ax.plot(ks.value, y, marker=style.marker, markersize=4.5, color=style.color, linestyle="", zorder=3)
         if (c.model, c.condition) in printed:
-            ax.plot(
-                printed[c.model, c.condition],
-                y,
-                marker=style.marker,
-                markersize=5.5,
-                linestyle="",
-                zorder=4,
-                color=style.color,
-                fillstyle="none",
-            )
+            hollow: dict[str, Any] = {"markersize": 5.5, "linestyle": "", "zorder": 4, "color": style.color, "fillstyle": "none"}
+            ax.plot(printed[c.model, c.condition], y, marker=style.marker, **hollow)
     ax.set_yticks(range(len(models)), [names.get(m, m.partition(":")[2]) for m in models], fontsize=8)
     ax.set_ylim(len(models) - 0.5, -0.5)
     ax.set_xlim(0, 1)
-    ax.set_xlabel("KS distance from the matched humans (band: 95 % of humans against humans at that n)", fontsize=8)
+    band = "" if one is None else f" (band: 95 % of humans against humans at n = {one.n_effective})"
+    ax.set_xlabel(f"KS distance from the matched humans{band}", fontsize=8)
+    figure.suptitle(note, fontsize=7.5)
     ax.tick_params(axis="x", labelsize=7.5)
     ax.spines[["top", "right"]].set_visible(False)
     handles = [Line2D([], [], color=s.color, marker=s.marker, markersize=4.5, linewidth=1.1) for s in STYLES[: len(conditions)]]
-    hollow = Line2D([], [], color="#444444", marker="o", markersize=5.5, fillstyle="none", linestyle="")
-    figure.legend([*handles, hollow], [*conditions, "published"], loc="outside lower center", ncols=4, fontsize=7.5, frameon=False)
+    labels = list(conditions)
+    if any((c.model, c.condition) in printed for c in grid.comparisons):
+        handles.append(Line2D([], [], color="#444444", marker="o", markersize=5.5, fillstyle="none", linestyle=""))
+        labels.append("published")
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=7.5, frameon=False)
     return figure
 
 
