@@ -153,9 +153,8 @@ def report(folder: RunFolder, people: HumanReference, *, semantic: bool) -> None
     from analysis.tables import write_csv
 
     transcripts, planned, study = folder.transcripts(), folder.planned(), folder.manifest()["study"]
-    human = human_donations(
-        people.transcripts, "actual", "drop", source=f"the {len(people.transcripts)} test dialogues of PersuasionForGood"
-    )
+    source = f"the {len(people.transcripts)} test dialogues of PersuasionForGood"
+    human = human_donations(people.transcripts, "actual", "drop", source=source)
     grid = compare_all(donations(transcripts, "actual", planned), human, seed=study["seed"], margins=study.get("margins"))
     published = read_published()
     size = f"{len(study['persuadees'])} of the {len(people.transcripts)} pairs, at most {study['rounds']} rounds."
@@ -272,11 +271,8 @@ def table_22(measured: Sequence[Measured], grid: Grid, published: Sequence[Publi
     if len(names) > 3:
         lines += ["", f"{'':<20}" + "".join(f"{titles[name]:>22}" for name in names[3:])]
         lines += [f"{row[0]:<20}" + "".join(f"{cell:>22}" for cell in row[4:]) for row in rows]
-    lines += [
-        "",
-        "The paper does not state its tokeniser, and its human values cannot be reproduced with the usual definitions:",
-        "compare our columns with our humans, never with the printed ones. Near the humans is good, high is not.",
-    ]
+    lines += ["", "The paper does not state its tokeniser, and its human values cannot be reproduced with the usual definitions:"]
+    lines.append("compare our columns with our humans, never with the printed ones. Near the humans is good, high is not.")
     if "semantic_diversity" not in names:
         lines.append("Semantic diversity is not measured: give --semantic.")
     return "\n".join(line.rstrip() for line in lines) + "\n"
