@@ -18,6 +18,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -161,7 +162,7 @@ def report(folder: RunFolder, people: HumanReference, *, semantic: bool) -> None
     note = f"{size} {machinery_note(study['persuadee_models'])}".strip()
     print(table_21(grid, human, published, note))
     spoken = speeches(transcripts, planned)
-    measured = measure_language(spoken, people, study["seed"], semantic=semantic) if spoken else []
+    measured = measure_language(spoken, people, study, semantic=semantic) if spoken else []
     if measured:
         print(table_22(measured, grid, published))
     tables = [folder.path / "table21.csv"]
@@ -233,15 +234,15 @@ def _means(grid: Grid, published: Sequence[Published]) -> list[str]:
     return lines
 
 
-def measure_language(spoken: Sequence[Speech], people: HumanReference, seed: int, *, semantic: bool) -> list[Measured]:
-    """Table 22's metrics of every condition and model, and of the matched humans by the same code."""
-    human = speeches(people.transcripts, [t.spec for t in people.transcripts])
-    found = language(spoken, human, seed=seed)
+def measure_language(spoken: Sequence[Speech], people: HumanReference, study: dict[str, Any], *, semantic: bool) -> list[Measured]:
+    """Table 22's metrics of every condition and model, and of the matched humans by the same code in as many rounds."""
+    human = [replace(s, turns=s.turns[: study["rounds"]]) for s in speeches(people.transcripts, [t.spec for t in people.transcripts])]
+    found = language(spoken, human, seed=study["seed"])
     if semantic:
         from analysis.semantic import minilm
         from analysis.semantic import semantic as meaning
 
-        found += meaning(spoken, human, minilm(), seed=seed)
+        found += meaning(spoken, human, minilm(), seed=study["seed"])
     return [m for m in found if m.name in TABLE_22]
 
 
