@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vs_sim.commands import Verbs, verb
+from vs_sim.commands import Verbs, at_least_1, run_options, verb
 
 if TYPE_CHECKING:
     from analysis.precision import Precision
@@ -40,23 +40,14 @@ def _study_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="PROVIDER:MODEL", help="in place of every model of the study")
     parser.add_argument("--personas", type=Path, metavar="FILE", help="in place of the study's persuadees")
     parser.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server for openai: models")
-    parser.add_argument("--concurrency", type=int, metavar="N", help="conversations at a time")
+    parser.add_argument("--concurrency", type=at_least_1, metavar="N", help="conversations at a time")
 
 
 def _load(arguments: argparse.Namespace) -> Study:
-    from pydantic import ValidationError
-
-    from vs_sim.errors import StudyError
-    from vs_sim.study import RunOptions, load_study
+    from vs_sim.study import load_study
 
     study = load_study(arguments.study, model=arguments.model, personas=arguments.personas)
-    given = {key: value for key in ("base_url", "concurrency") if (value := getattr(arguments, key)) is not None}
-    try:
-        options = RunOptions.model_validate({**study.run.model_dump(), **given})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise StudyError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']!r}: {first['msg']}") from None
-    return study.model_copy(update={"run": options})
+    return study.model_copy(update={"run": run_options(study.run.model_dump(), arguments)})
 
 
 def _out(arguments: argparse.Namespace) -> Path:
