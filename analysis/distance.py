@@ -81,8 +81,7 @@ def bin_shares_of(support: Cents, counts: npt.ArrayLike, edges: Sequence[int] = 
 
 def cramer_von_mises_of(support: Cents, a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
     """Cramer-von Mises distance of frequency tables, shape (..., S) over `support`, shape (S,); shape (...), 0 to 1."""
-    pooled = np.asarray(a, dtype=np.float64) + np.asarray(b, dtype=np.float64)
-    return np.asarray((_ecdf_gap(a, b) ** 2 * shares(pooled)).sum(axis=-1))
+    return np.asarray((_ecdf_gap(a, b) ** 2 * (shares(a) + shares(b)) / 2).sum(axis=-1))
 
 
 def _ecdf_gap(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
@@ -139,17 +138,18 @@ def ks(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
 
 
 def cramer_von_mises(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    """Cramer-von Mises distance: the squared difference of the distribution functions, averaged over the pooled donations.
+    """Cramer-von Mises distance: the squared difference of the distribution functions, averaged over both samples alike.
 
-    It weighs a difference everywhere, where KS takes only the largest.
+    It weighs a difference everywhere, where KS takes only the largest. Both samples weigh the same whatever their sizes, so that it
+    estimates a property of the two populations.
 
     Args:
         a: donations in whole cents, at least one.
         b: the same.
 
     Returns:
-        0 (same distribution) to below 1. With n and m donations and no ties, n m / (n + m) times this, is the statistic T of
-        Anderson (1962) as in `scipy.stats.cramervonmises_2samp`; with ties it differs, since scipy takes mid-ranks.
+        0 (same distribution) to below 1. Of two samples of n donations each without ties, n / 2 times this is the statistic T of Anderson
+        (1962) as in `scipy.stats.cramervonmises_2samp`; with ties it differs, since scipy takes mid-ranks.
 
     Raises:
         ValueError: if a sample is empty or not whole cents.

@@ -286,8 +286,8 @@ def _notes(grid: Grid) -> list[str]:
         notes.append(f"Missing, {c.arm}: {c.n_missing} of {c.n_planned} conversations" + (f" ({reasons})." if reasons else "."))
     notes.append(
         f"KS and L1 of bins (0 to 2, over bins that begin at {', '.join(map(str, first.bin_edges))} cents) are shares; Wasserstein and L1 "
-        "per dialogue are dollars; CvM (Cramer-von Mises) is the squared difference of the distribution functions, averaged over all "
-        f"donations. {first.n_resamples} resamples. Intervals of distances are corrected for what resampling adds. A condition is farther "
+        "per dialogue are dollars; CvM (Cramer-von Mises) is the squared difference of the distribution functions, averaged over both "
+        f"samples. {first.n_resamples} resamples. Intervals of distances are corrected for what resampling adds. A condition is farther "
         "from the humans than 95 % of as many humans are if its distance exceeds the second number of its floor."
     )
     if grid.pairs:

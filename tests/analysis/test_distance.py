@@ -120,9 +120,14 @@ def test_donation_below_the_first_edge_is_refused() -> None:
 def test_cramer_von_mises_is_scipys_without_ties() -> None:
     rng = np.random.default_rng(2)
     pooled = rng.permutation(10_000)[:90]
-    a, b = pooled[:30], pooled[30:]
+    a, b = pooled[:45], pooled[45:]
     theirs = stats.cramervonmises_2samp(a, b).statistic
-    assert 30 * 60 / 90 * cramer_von_mises(a, b) == pytest.approx(theirs)
+    assert 45 / 2 * cramer_von_mises(a, b) == pytest.approx(theirs)
+
+
+def test_cramer_von_mises_does_not_depend_on_the_sizes_of_the_samples() -> None:
+    a, b = [0, 50, 100], [0, 0, 200]
+    assert cramer_von_mises(a * 7, b) == pytest.approx(cramer_von_mises(a, b * 5)) == pytest.approx(cramer_von_mises(a, b))
 
 
 def test_cramer_von_mises_of_a_small_case_with_ties() -> None:
