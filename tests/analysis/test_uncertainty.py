@@ -167,9 +167,7 @@ def test_interval_of_a_distance_well_above_the_floor_covers_it() -> None:
         truth, covered = float(distance(support, q, p)), []
         for _ in range(200):
             x, y = rng.multinomial(100, q), rng.multinomial(982, p)
-            interval = percentile_interval(
-                distance(support, *(bootstrap_table(z, int(z.sum()), rng=rng, n_resamples=300) for z in (x, y)))
-            )
+            interval = percentile_interval(distance(support, *(bootstrap_table(z, int(z.sum()), rng=rng, n_resamples=300) for z in (x, y))))
             assert interval is not None
             covered.append(interval.low <= truth <= interval.high)
         assert 0.88 <= np.mean(covered) <= 0.99
