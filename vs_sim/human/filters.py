@@ -1,11 +1,11 @@
 """Which human dialogues a comparison takes: named filters, and the rule that finds tasks that paid $0.30 instead of $2.
 
-The data do not say what a task paid; only the people in it sometimes do. A dialogue counts as paid $0.30 if one sentence names thirty cents
-together with a word for the pay, as the top of what can be given ("$0 to $.30", "up to .30"), or as the speaker's own thirty cents. That
-finds 38 of 1,017 dialogues; each was read, and none of them is among the 200 test dialogues that the authors of Verbalized Sampling
-published in their repository (CHATS-lab/verbalized-sampling; by chance 7 would be), so the paper left such dialogues out too. What nobody mentions
-cannot be found: all 38 are from 23 August to 4 September 2018, and other tasks of those days, which are most of the data, may have paid
-the same.
+The data do not say what a task paid; only the people in it sometimes do. A dialogue counts as paid $0.30 if one sentence names thirty
+cents together with a word for the pay, as the top of what can be given ("$0 to $.30", "up to .30"), or as the speaker's own thirty cents.
+That finds 38 of 1,017 dialogues; each was read, and none of them is among the 200 test dialogues that the authors of Verbalized Sampling
+published in their repository (CHATS-lab/verbalized-sampling; by chance 7 would be), so the paper left such dialogues out too. What nobody
+mentions cannot be found: all 38 are from 23 August to 4 September 2018, and other tasks of those days, which are most of the data, may
+have paid the same.
 """
 
 from __future__ import annotations
