@@ -34,6 +34,9 @@ class Loopback(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that is killed or hangs up is no news, and must not speak in another test's output."""
+
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
