@@ -98,7 +98,7 @@ def synthesize(n: int, seed: int, aggregates: Aggregates) -> tuple[Persona, ...]
 
 
 def _root(aggregates: Aggregates) -> Matrix:
-    return np.linalg.cholesky(latent_correlations(aggregates))
+    return np.asarray(np.linalg.cholesky(latent_correlations(aggregates)), dtype=np.float64)
 
 
 def _decide(normal: Matrix, root: Matrix, attributes: Mapping[str, Marginal]) -> Codes:
