@@ -113,7 +113,7 @@ def test_an_endpoint_that_is_gone_stops_the_reading(read, endpoint, tmp_path):
     assert (result.n_read, result.failures) == (0, {"EndpointError": 3})
     assert result.stopped.startswith("3 readings in a row failed at the endpoint; the last: openai:reader at ")
     endpoint.fault = lambda n, body: CUT_OFF if n % 2 else None
-    assert read(folder, max_tries=3).n_read == 10
+    assert read(folder, max_tries=12).n_read == 10
 
 
 def test_a_refused_request_ends_with_one_sentence(read, endpoint, tmp_path):
