@@ -290,7 +290,7 @@ def _donation(transcript: Transcript | None, which: Which, readings: Mapping[str
     if transcript.failure is not None:
         return transcript.failure.kind, False
     if which == "actual":
-        return UNDETERMINED if transcript.decision is None else transcript.decision.cents, False
+        return UNDETERMINED if transcript.decision is None else transcript.decision.amount, False
     from vs_sim.outcome import read_outcome  # only the stated donation has to be read from the words
 
     cents = read_outcome(transcript).stated_cents

@@ -179,7 +179,7 @@ def _of_run(path: Path) -> Iterator[_Labelled | None]:
         if transcript is None or transcript.decision is None or not transcript.complete:
             yield None
         else:
-            yield _Labelled(id_, transcript.utterances, transcript.decision.cents)
+            yield _Labelled(id_, transcript.utterances, transcript.decision.amount)
 
 
 def _of_sheet(path: Path) -> Iterator[_Labelled | None]:

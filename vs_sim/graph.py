@@ -133,7 +133,7 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
     async def decide(state: State) -> State:
         amounts = await ask("persuadee", "decide", state["turns"], condition, AMOUNT, "decide")
         drawn = amounts.draw(turn_rng(spec.seed, "decide"), select)
-        decision = Decision(cents=int(amounts.candidates[drawn].text), distribution=amounts, drawn=drawn)
+        decision = Decision(amount=int(amounts.candidates[drawn].text), distribution=amounts, drawn=drawn)
         conversation.on_turn(spec, decision)
         return {"decision": decision}
 

@@ -106,7 +106,7 @@ def read_outcome(transcript: Transcript) -> Outcome:
     Returns:
         The donation stated in the dialogue, see `stated_donation`, and the one decided in private (None if it never came to that).
     """
-    actual = None if transcript.decision is None else transcript.decision.cents
+    actual = None if transcript.decision is None else transcript.decision.amount
     return Outcome(stated=stated_donation(transcript.utterances), actual_cents=actual)
 
 

@@ -208,20 +208,15 @@ class Decision(Record):
     """What the persuadee really gives, decided in private after the chat (P4G's B6).
 
     Attributes:
-        cents: whole cents; 0 to 200 if simulated, while people could add money of their own.
+        amount: whole units of the study's scale (`vs_sim.scenario`), which are cents for the donation; people could add money of
+            their own there.
         distribution: the candidate amounts (texts are whole cents) that it was drawn from; None for a human.
         drawn: index of the candidate that was drawn; None for a human.
     """
 
-    cents: int = Field(ge=0)
+    amount: int = Field(ge=0)
     distribution: VerbalizedDistribution | None = None
     drawn: int | None = None
-
-    @model_validator(mode="after")
-    def _in_range(self) -> Decision:
-        if self.distribution is not None and self.cents > MAX_CENTS:
-            raise ValueError(f"a simulated persuadee gives {self.cents!r} cents, expected 0 to {MAX_CENTS}")
-        return self
 
 
 class StopReason(StrEnum):

@@ -89,7 +89,7 @@ def one_line(transcript: Transcript) -> str:
     result = (
         f"FAILED {transcript.failure.kind}"
         if transcript.failure is not None
-        else f"{transcript.decision.cents:>3} cents"
+        else f"{transcript.decision.amount:>3} cents"
         if transcript.decision is not None
         else "no decision"
     )

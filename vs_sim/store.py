@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from vs_sim.errors import JournalMismatch, RunFolderError
 from vs_sim.records import Call, ConversationSpec, Record, Transcript
 
-FORMAT = 1
+FORMAT = 2
 """Version of the run folder's format."""
 
 

@@ -34,7 +34,7 @@ def transcript(id, condition="vs", model="m:a", failed=False, candidates=True, p
             Turn(index=0, role="persuader", text="Hello"),
             Turn(index=1, role="persuadee", text="no", distribution=of_turn, drawn=drawn),
         ),
-        decision=Decision(cents=50, distribution=amounts, drawn=drawn),
+        decision=Decision(amount=50, distribution=amounts, drawn=drawn),
         stop_reason=StopReason.ROUNDS_DONE,
         failure=Failure(kind="EndpointError", message="gone", step="t003") if failed else None,
         started="2026-01-01T00:00:00+00:00",

@@ -56,7 +56,7 @@ def _transcript(
             replicate=0,
         ),
         turns=tuple(said(i, text) for i, text in enumerate(texts)),
-        decision=None if failed else Decision(cents=10),
+        decision=None if failed else Decision(amount=10),
         stop_reason=StopReason.ERROR if failed else StopReason.ROUNDS_DONE,
         failure=Failure(kind="EndpointError", message="It is down.", step="t001") if failed else None,
         started="2026-01-01T00:00:00Z",

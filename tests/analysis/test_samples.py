@@ -36,7 +36,7 @@ def transcript(of: ConversationSpec, cents: int | None = None, failure: str | No
             Turn(index=0, role="persuader", text="Would you give to Save the Children?"),
             Turn(index=1, role="persuadee", text=said),
         ),
-        decision=None if cents is None else Decision(cents=cents, distribution=one, drawn=0),
+        decision=None if cents is None else Decision(amount=cents, distribution=one, drawn=0),
         stop_reason=StopReason.ERROR if failure else StopReason.ROUNDS_DONE,
         failure=Failure(kind=failure, message="no answer", step="decide") if failure else None,
         started="2026-01-01T00:00:00Z",

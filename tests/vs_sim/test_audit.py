@@ -120,7 +120,7 @@ def test_a_run_has_its_private_decisions_in_place_of_labels(tmp_path: Path) -> N
                     Transcript(
                         spec=spec,
                         turns=(Turn(index=0, role="persuader", text=ASK), Turn(index=1, role="persuadee", text=said)),
-                        decision=None if cents is None else Decision(cents=cents),
+                        decision=None if cents is None else Decision(amount=cents),
                         stop_reason=StopReason.ROUNDS_DONE,
                         failure=failure,
                         started="2026-01-01",

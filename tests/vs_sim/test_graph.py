@@ -279,7 +279,7 @@ def test_the_decision_is_asked_last_in_private_and_by_the_same_method(condition:
     assert "you decide in private" not in json.dumps([a.messages for a in run.log[:-n]])
     found = run.decision.distribution
     assert [c.text for c in found.candidates] == [str(17 * i) for i in range(len(found.candidates))]
-    assert run.decision.cents == int(found.candidates[run.decision.drawn].text)
+    assert run.decision.amount == int(found.candidates[run.decision.drawn].text)
     stated = [c.stated for c in found.candidates]
     assert all(s is not None for s in stated) if condition.wording else stated == [None] * len(stated)
     assert len(stated) == {"direct": 1, "cot": 1, "sequence": 3, "multi_turn": 2, "vs_standard": 5, "vs_multi": 4}[condition.method]
@@ -342,7 +342,7 @@ DONE, BOTH, OVER = StopReason.ROUNDS_DONE, StopReason.MUTUAL_GOODBYE, StopReason
 def test_why_a_dialogue_ends(persuader: list[str], persuadee: list[str], min_rounds: int | None, reason: StopReason, n_rounds: int) -> None:
     run = Dialogue(arm("direct"), rounds=4, min_rounds=min_rounds, persuader=persuader, persuadee=persuadee)
     assert (run.stop_reason, len(run.turns)) == (reason, 2 * n_rounds)
-    assert run.decision.cents == 0  # decided however it ended
+    assert run.decision.amount == 0  # decided however it ended
 
 
 def test_the_dialogue_stops_where_a_voice_cannot_be_read() -> None:

@@ -30,7 +30,7 @@ def test_transcripts_hold_what_was_said_and_given(reference: HumanReference) -> 
     first, second, third, fourth = RunFolder(reference.path).transcripts()
     assert [t.role for t in first.turns] == ["persuader", "persuadee"] * 2
     assert [t.text for t in first.turns] == list(TALKS[0].turns)
-    assert [t.decision.cents for t in (first, second, third, fourth) if t.decision] == [50, 0, 2500, 107]
+    assert [t.decision.amount for t in (first, second, third, fourth) if t.decision] == [50, 0, 2500, 107]
     assert first.started == "2018-07-19T10:00:00"
     assert all(t.complete and t.spec.condition == "humans" and t.spec.persuadee_model == "human:persuasionforgood" for t in (first, fourth))
     assert first.turns[1].distribution is None and first.decision is not None and first.decision.distribution is None

@@ -31,7 +31,7 @@ def transcript(id, said='Maybe; I\'d say "50 cents",\nyes.', failed=False):
     return Transcript(
         spec=spec,
         turns=turns,
-        decision=Decision(cents=1234),
+        decision=Decision(amount=1234),
         stop_reason=StopReason.ROUNDS_DONE,
         failure=failure,
         started="2026-01-01",

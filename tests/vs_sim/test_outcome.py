@@ -180,7 +180,7 @@ def transcript(turns: list[str], decided: int | None) -> Transcript:
     return Transcript(
         spec=ConversationSpec(**spec),
         turns=tuple(Turn(index=i, role=roles[i % 2], text=text) for i, text in enumerate(turns)),
-        decision=None if decided is None else Decision(cents=decided, distribution=distribution, drawn=0),
+        decision=None if decided is None else Decision(amount=decided, distribution=distribution, drawn=0),
         stop_reason=StopReason.ROUNDS_DONE, failure=None, started="2025-01-01T00:00:00Z", seconds=1.0, vs_sim="0",
     )  # fmt: skip
 

@@ -219,9 +219,9 @@ def test_unsound_records_are_refused() -> None:
         Candidate.model_validate({"text": "x", "stated": None, "probability": 1, "weight": 1})
     with pytest.raises(ValidationError, match="frozen"):
         distribution(1.0).candidates[0].text = "other"  # type: ignore[misc]
-    with pytest.raises(ValidationError, match="gives 201 cents, expected 0 to 200"):
-        Decision(cents=201, distribution=distribution(1.0), drawn=0)
-    assert Decision(cents=70_000).distribution is None  # a human's
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        Decision(amount=-1, distribution=distribution(1.0), drawn=0)
+    assert Decision(amount=70_000).distribution is None  # a human's
 
 
 # --- dialogues --------------------------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def said(folder):
             t.utterances,
             [turn.drawn for turn in t.turns],
             [turn.distribution and turn.distribution.candidates for turn in t.turns],
-            t.decision and (t.decision.cents, t.decision.drawn, t.decision.distribution.candidates),
+            t.decision and (t.decision.amount, t.decision.drawn, t.decision.distribution.candidates),
             t.stop_reason,
             t.failure,
         )

@@ -102,7 +102,7 @@ def reference_text(reference: HumanReference) -> str:
         if count.n is None:
             lines.append(f"  {name:<12}{'-':>7}   cannot be told in these data")
             continue
-        cents = [decision.cents for i in reference.kept(name) if (decision := reference.transcripts[i].decision) is not None]
+        cents = [decision.amount for i in reference.kept(name) if (decision := reference.transcripts[i].decision) is not None]
         means = ""
         for rule in ("drop", "cap", "all"):
             left = human_sample(cents, rule, facts.source).cents

@@ -166,7 +166,7 @@ def _dialogue(raw: RawDialogue, seen: Counter[str]) -> Dialogue:
     transcript = Transcript(
         spec=spec,
         turns=tuple(Turn(index=i, role=role, text=text) for i, (role, text) in enumerate(raw.turns)),
-        decision=None if raw.cents is None else Decision(cents=raw.cents),
+        decision=None if raw.cents is None else Decision(amount=raw.cents),
         stop_reason=StopReason.ROUNDS_DONE,
         failure=None,
         started="unknown" if time is None else "{}-{}-{}T{}:{}:{}".format(*time.groups()),
@@ -199,7 +199,7 @@ def _filter_counts(dialogues: Sequence[Dialogue]) -> dict[str, FilterCount]:
         if indices is None:
             counts[name] = FilterCount(rule=one.rule, n=None, n_zero=None, n_above_200=None)
             continue
-        cents = [decision.cents for i in indices if (decision := dialogues[i].transcript.decision) is not None]
+        cents = [decision.amount for i in indices if (decision := dialogues[i].transcript.decision) is not None]
         counts[name] = FilterCount(
             rule=one.rule, n=len(indices), n_zero=sum(c == 0 for c in cents), n_above_200=sum(c > MAX_CENTS for c in cents)
         )

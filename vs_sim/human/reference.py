@@ -248,7 +248,7 @@ def version_of(dialogues: Iterable[Dialogue]) -> str:
         {
             "annotation": d.annotation.model_dump(mode="json", exclude={"row", "conversation", "pay_cents"}),
             "turns": [[t.role, t.text] for t in d.transcript.turns],
-            "cents": None if d.transcript.decision is None else d.transcript.decision.cents,
+            "cents": None if d.transcript.decision is None else d.transcript.decision.amount,
             "people": [p.model_dump(mode="json", exclude={"id"}, exclude_none=True) for p in (d.persuader, d.persuadee)],
         }
         for d in sorted(dialogues, key=lambda d: d.annotation.dialogue)
