@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vs_sim.commands import Verbs, verb
 
 if TYPE_CHECKING:
     from analysis.grid import Grid
-    from analysis.samples import HumanSample
-    from vs_sim.second_reader import Reading
-    from vs_sim.store import RunFolder
 
 
 def add(verbs: Verbs) -> None:
@@ -31,7 +28,9 @@ def add(verbs: Verbs) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    grid = _grid(arguments.run, arguments.cleaning, arguments.outcome, arguments.human)
+    from vs_sim.commands.people import grid_of
+
+    grid = grid_of(arguments.run, arguments.cleaning, arguments.outcome, arguments.human)
     if arguments.json:
         print(json.dumps(grid.to_dict(), indent=2))
     else:
@@ -39,53 +38,11 @@ def _compare(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _grid(run: Path, cleaning: Any, outcome: Any, human: Path | None) -> Grid:
-    from analysis.grid import compare_all
-    from analysis.samples import donations
-    from vs_sim.store import RunFolder
-
-    folder = RunFolder(run)
-    study = folder.manifest()["study"]
-    which = outcome or study["outcome"]
-    transcripts = folder.transcripts()
-    arms = donations(transcripts, which, folder.planned(), _second(folder, study))
-    people = _people(human, which, cleaning, study, [transcript.spec.id for transcript in transcripts])
-    return compare_all(arms, people, seed=study["seed"], margins=study.get("margins"))
-
-
-def _second(folder: RunFolder, study: dict[str, Any]) -> dict[str, Reading]:
-    """What the study's second reader read in a folder; nothing if the study has none."""
-    if study.get("second_reader") is None:
-        return {}
-    from vs_sim.second_reader import readings
-
-    return readings(folder).get(study["second_reader"], {})
-
-
-def _people(reference: Path | None, which: Any, cleaning: Any, study: dict[str, Any], own: list[str]) -> HumanSample:
-    """The humans of a reference folder, read as the study's persuadees are; the shipped actual donations without one."""
-    if reference is None:
-        from analysis.samples import human_cents
-
-        return human_cents(cleaning)
-    from analysis.samples import human_donations
-    from vs_sim.commands.people import humans
-    from vs_sim.errors import InputError
-    from vs_sim.store import RunFolder
-
-    transcripts, source = humans(reference, own)
-    people = human_donations(transcripts, which, cleaning, source=source, readings=_second(RunFolder(reference), study))
-    if people.n == 0:
-        left_out = f"{people.n_missing} cannot be told, {people.n_dropped} are above $2"
-        raise InputError(
-            f"{reference}: no dialogue has a donation to compare with ({which}; {left_out}); give another --human or --outcome"
-        )
-    return people
-
-
 def compare_and_draw(run: Path) -> None:
     """The tables on the terminal, the figure and the tidy table in the run folder."""
-    _print_and_draw(run, _grid(run, "drop", None, None), None)
+    from vs_sim.commands.people import grid_of
+
+    _print_and_draw(run, grid_of(run), None)
 
 
 def _print_and_draw(run: Path, grid: Grid, human: Path | None) -> None:

@@ -1,14 +1,84 @@
-"""What compare, language and dynamics share: the humans that a run is held against, and how a run's files are written."""
+"""What the verbs that compare share: a run's grid, the humans that it is held against, and how a run's files are written."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.grid import Grid
+    from analysis.samples import Cleaning, HumanSample, Which
     from vs_sim.records import Transcript
+    from vs_sim.second_reader import Reading
+    from vs_sim.store import RunFolder
+
+
+def grid_of(run: Path, cleaning: Cleaning = "drop", outcome: Which | None = None, human: Path | None = None) -> Grid:
+    """All conditions and models of a run folder against the humans and against each other.
+
+    Args:
+        run: run folder.
+        cleaning: what is done with amounts above $2, on both sides.
+        outcome: which donation; None for the study's.
+        human: reference folder of human dialogues; None for the frequencies shipped here.
+
+    Raises:
+        InputError: a folder that cannot be read, or humans without a donation to compare with.
+    """
+    from analysis.grid import compare_all
+    from analysis.samples import donations
+    from vs_sim.store import RunFolder
+
+    folder = RunFolder(run)
+    study = folder.manifest()["study"]
+    which = outcome or study["outcome"]
+    transcripts = folder.transcripts()
+    arms = donations(transcripts, which, folder.planned(), _second(folder, study))
+    people = people_of(human, which, cleaning, study, [transcript.spec.id for transcript in transcripts])
+    return compare_all(arms, people, seed=study["seed"], margins=study.get("margins"))
+
+
+def people_of(reference: Path | None, which: Which, cleaning: Cleaning, study: dict[str, Any], own: Collection[str]) -> HumanSample:
+    """The humans of a reference folder, read as the study's persuadees are; the shipped actual donations without one.
+
+    Args:
+        reference: reference folder; None for the frequencies shipped here.
+        which: the donation that is compared.
+        cleaning: what is done with amounts above $2.
+        study: the study as in the manifest.
+        own: ids of the conversations that are compared, which are no reference for themselves.
+
+    Raises:
+        InputError: no dialogue has a donation to compare with.
+        HumanDataError: the folder is no reference, or was changed after it was made.
+    """
+    if reference is None:
+        from analysis.samples import human_cents
+
+        return human_cents(cleaning)
+    from analysis.samples import human_donations
+    from vs_sim.errors import InputError
+    from vs_sim.store import RunFolder
+
+    transcripts, source = humans(reference, own)
+    people = human_donations(transcripts, which, cleaning, source=source, readings=_second(RunFolder(reference), study))
+    if people.n == 0:
+        left_out = f"{people.n_missing} cannot be told, {people.n_dropped} are above $2"
+        raise InputError(
+            f"{reference}: no dialogue has a donation to compare with ({which}; {left_out}); give another --human or --outcome"
+        )
+    return people
+
+
+def _second(folder: RunFolder, study: dict[str, Any]) -> dict[str, Reading]:
+    """What the study's second reader read in a folder; nothing if the study has none."""
+    if study.get("second_reader") is None:
+        return {}
+    from vs_sim.second_reader import readings
+
+    return readings(folder).get(study["second_reader"], {})
 
 
 def humans(reference: Path, own: Collection[str]) -> tuple[list[Transcript], str]:
