@@ -1,13 +1,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.endpoint import Endpoint, serving
+from vs_sim.cli import main
 
 KEY = "sk-test-0123456789abcdefSECRET"
 PERSUADER = '[[persona]]\nid = "asker"\ntext = "You ask."\n\n[[persona]]\nid = "teller"\ntext = "You tell."\n'
@@ -116,3 +117,21 @@ class Command:
 @pytest.fixture
 def vs_sim(tmp_path: Path) -> Command:
     return Command(tmp_path)
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """The command in this process, in an empty folder; returns exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+
+    def command(*arguments: Any) -> tuple[int, str, str]:
+        try:
+            code = main([str(a) for a in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
+
+    return command

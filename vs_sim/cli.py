@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from vs_sim.commands import compare, dynamics, folder, human, language, model, outcome, personas, probabilities, study, verbalize
+from vs_sim.commands import compare, dynamics, folder, human, init, language, model, outcome, personas, probabilities, study, verbalize
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for commands in (study, folder, compare, outcome, language, dynamics, probabilities, verbalize, personas, human, model):
+    for commands in (init, study, folder, compare, outcome, language, dynamics, probabilities, verbalize, personas, human, model):
         commands.add(verbs)
     return parser
 

@@ -43,7 +43,7 @@ def distribution_lines(distribution: VerbalizedDistribution, drawn: int | None, 
 def turn_lines(turn: Turn | Decision) -> list[str]:
     """A turn or decision as lines; a single candidate is not listed, since it is what was said."""
     if isinstance(turn, Decision):
-        lines = [f"decision in private: {turn.cents} cents"]
+        lines = [f"decision in private: {turn.amount} cents"]
         unit = " cents"
     else:
         lines = [f"{turn.role:>9}: {printable(turn.text)}"]
