@@ -6,7 +6,7 @@ The beginning stays the same from turn to turn and only grows, so that endpoints
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from vs_sim import prompts
@@ -14,7 +14,9 @@ from vs_sim.propose import Message
 from vs_sim.records import Role, Turn
 
 
-def messages(*, base: str, role: Role, turns: Sequence[Turn], tail: str, form: Literal["chat", "transcript"]) -> list[Message]:
+def messages(
+    *, base: str, role: Role, turns: Sequence[Turn], tail: str, form: Literal["chat", "transcript"], speakers: Mapping[Role, str]
+) -> list[Message]:
     """The messages of one request.
 
     Args:
@@ -24,9 +26,10 @@ def messages(*, base: str, role: Role, turns: Sequence[Turn], tail: str, form: L
         tail: what is asked for now.
         form: ``"chat"``: the base as system message, own turns as assistant, the other's as user, `tail` behind the last;
             ``"transcript"``: the base as system message, the chat so far and `tail` in one user message.
+        speakers: how each role is called in the other's chat window; its own turns are called "You".
     """
     if form == "transcript":
-        lines = [("You" if t.role == role else "Other participant", " ".join(t.text.split())) for t in turns]
+        lines = [("You" if t.role == role else speakers[t.role], " ".join(t.text.split())) for t in turns]
         shown = prompts.render("transcript", lines=lines, tail=tail)
         # Without a system message some chat templates put one of their own there, which makes an assistant of the model.
         return [{"role": "system", "content": base}, {"role": "user", "content": shown}]

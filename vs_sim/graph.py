@@ -19,12 +19,11 @@ from typing import Annotated, Any, Protocol, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from vs_sim import prompts
 from vs_sim.chat import messages, refuses_to_continue, says_goodbye
 from vs_sim.condition import Condition
 from vs_sim.personas import Persona, render
 from vs_sim.plan import turn_rng
-from vs_sim.propose import AMOUNT, MESSAGE, Message, Thing, propose, request
+from vs_sim.propose import MESSAGE, Message, Thing, amount_on, propose, request
 from vs_sim.records import Call, ConversationSpec, Decision, Role, Selection, StopReason, Turn, VerbalizedDistribution
 from vs_sim.study import Study
 
@@ -89,19 +88,20 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
         checkpointer: a LangGraph checkpointer, for LangGraph Studio and time travel. Batches do without: the journal carries them.
     """
     study, spec, condition = conversation.study, conversation.spec, conversation.condition
+    scenario, amount = study.scenario, amount_on(study.scenario.scale)
     select: Selection = condition.select or "argmax"  # of a single candidate there is only one
     base: dict[Role, str] = {
-        "persuader": prompts.render("persuader", persona=render(conversation.persuader), rounds=study.rounds),
-        "persuadee": prompts.render("persuadee", persona=render(conversation.persuadee)),
+        "persuader": scenario.render("persuader", persona=render(conversation.persuader), rounds=study.rounds),
+        "persuadee": scenario.render("persuadee", persona=render(conversation.persuadee), rounds=study.rounds),
     }
 
     async def ask(role: Role, step: str, turns: list[Turn], arm: Condition, thing: Thing, situation: str) -> VerbalizedDistribution:
-        tail = f"{prompts.render(situation, reply_words=study.reply_words)}\n\n{request(arm, thing)}"
+        tail = f"{scenario.render(situation, reply_words=study.reply_words)}\n\n{request(arm, thing)}"
         voice = conversation.voices[role]
         return await propose(
             voice,
             step,
-            messages(base=base[role], role=role, turns=turns, tail=tail, form=study.form),
+            messages(base=base[role], role=role, turns=turns, tail=tail, form=study.form, speakers=scenario.speakers),
             arm,
             thing,
             grid=voice.grid,
@@ -131,7 +131,7 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
         return {"turns": [turn], "proposed": None, "stop_reason": _stop_reason(study, [*turns, turn])}
 
     async def decide(state: State) -> State:
-        amounts = await ask("persuadee", "decide", state["turns"], condition, AMOUNT, "decide")
+        amounts = await ask("persuadee", "decide", state["turns"], condition, amount, "decide")
         drawn = amounts.draw(turn_rng(spec.seed, "decide"), select)
         decision = Decision(amount=int(amounts.candidates[drawn].text), distribution=amounts, drawn=drawn)
         conversation.on_turn(spec, decision)

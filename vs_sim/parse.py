@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vs_sim.errors import ReplyError
-from vs_sim.records import MAX_CENTS, Candidate, VerbalizedDistribution
+from vs_sim.read_amount import AmountReader
+from vs_sim.records import Candidate, VerbalizedDistribution
 
 Wording = Literal["implicit", "explicit", "relative", "percentage", "confidence", "perplexity", "nll"]
 Format = Literal["json", "xml"]
@@ -83,31 +84,6 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-_MOST_NUMBER_CHARACTERS = 40
-"""No honest number is longer; a hostile one could otherwise keep a regular expression busy for minutes."""
-_MONEY_TEXT = re.compile(r"\A\s*(?:(?P<dollars>(?:\$|USD)\s*\d+(?:\.\d{1,2})?)|(?P<cents>\d{1,3})\s*(?:¢|cents?|c)?)\s*\Z", re.IGNORECASE)
-
-
-def read_cents(value: Any) -> tuple[str, tuple[str, ...]]:
-    """An amount that is given: whole cents, 0 to 200, as decimal text.
-
-    Raises:
-        ValueError: with a short reason, if the value is no amount, is fractional, or lies outside 0 to 200; it is never clipped.
-    """
-    repairs: tuple[str, ...] = ()
-    if isinstance(value, str):
-        match = _MONEY_TEXT.match(value) if len(value) <= _MOST_NUMBER_CHARACTERS else None
-        if match is None:
-            raise ValueError("not_an_amount")
-        repairs = ("amount_as_text",)
-        value = round(float(match["dollars"].lstrip("$USDusd ")) * 100) if match["dollars"] else int(match["cents"])
-    if isinstance(value, bool) or not isinstance(value, int | float) or (isinstance(value, float) and _may_be_dollars(value)):
-        raise ValueError("not_an_amount")
-    if not 0 <= value <= MAX_CENTS:
-        raise ValueError("amount_out_of_range")
-    return str(int(value)), repairs
-
-
 @dataclass
 class _Found:
     """What a rung found: (reply, stated) pairs; stated is None where the field is absent."""
@@ -124,7 +100,7 @@ def parse_reply(raw: str, *, format: Format, read: Reader) -> Candidate:
     Args:
         raw: the reply as the model gave it.
         format: the format that was asked for.
-        read: `read_text` or `read_cents`.
+        read: `read_text`, or an `AmountReader`.
 
     Returns:
         A candidate with probability 1 and no stated probability.
@@ -163,7 +139,7 @@ def parse_candidates(
         wording: how probability was worded; None if none was asked (sequence): then all candidates get the same.
         tau: upper bound of each probability that was asked for, 0 to 1; None if none was.
         format: the format that was asked for.
-        read: `read_text` or `read_cents`.
+        read: `read_text`, or an `AmountReader`.
 
     Raises:
         ReplyError: if no candidate, fewer than two of several, or no usable probability is found.
@@ -173,7 +149,7 @@ def parse_candidates(
     if found is None:
         raise ReplyError(f"no list of candidates was found in the requested {format} format", reason="no_candidates", raw=raw)
     repairs += found.repairs
-    if read is read_cents and _mixes_units([reply for reply, _ in found.pairs]):
+    if isinstance(read, AmountReader) and read.mixes_units([reply for reply, _ in found.pairs]):
         raise ReplyError("some amounts are in dollars, some without a unit; expected whole cents only", reason="mixed_units", raw=raw)
     texts: list[str] = []
     stated: list[Any] = []
@@ -233,22 +209,6 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         yield value
 
 
-def _may_be_dollars(amount: float) -> bool:
-    """True for 0.5 or 1.0, which are dollars as likely as cents; 50.0 is more than there is to give in dollars."""
-    return not amount.is_integer() or 0 < amount <= MAX_CENTS / 100
-
-
-def _mixes_units(amounts: Sequence[Any]) -> bool:
-    """True if one amount shows that dollars are meant and another does not say: then the other's unit is anybody's guess."""
-    dollars = [
-        a
-        for a in amounts
-        if (isinstance(a, float) and _may_be_dollars(a)) or (isinstance(a, str) and ("$" in a or "usd" in a.lower() or "." in a))
-    ]
-    bare = [a for a in amounts if str(a).strip() in ("1", "2")]  # more than 2 without a unit can only be cents
-    return bool(dollars) and bool(bare)
-
-
 @dataclass
 class _Merged:
     text: str
@@ -300,6 +260,8 @@ def _normalise(merged: list[_Merged], wording: Wording | None, tau: float | None
     return VerbalizedDistribution(candidates=tuple(candidates), stated_sum=stated_sum, repairs=tuple(dict.fromkeys(repairs)))
 
 
+_MOST_NUMBER_CHARACTERS = 40
+"""No honest number is longer; a hostile one could otherwise keep a regular expression busy for minutes."""
 _NUMBER = re.compile(r"\A\s*[<>~≈]?\s*(?P<number>[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?)\s*(?P<percent>%|percent)?\s*\Z")
 
 

@@ -48,13 +48,14 @@ def plan(study: Study) -> list[ConversationSpec]:
                             persuader=study.persuaders[j].id,
                             persuadee=persuadee.id,
                             replicate=replicate,
-                            human_cents=persuadee.human_cents,
+                            human_cents=persuadee.human_cents if study.scenario.humans else None,
                         )
                     )
     return specs
 
 
 SHAPES_CONVERSATION = (
+    "scenario",
     "rounds",
     "min_rounds",
     "reply_words",
@@ -115,7 +116,7 @@ def estimate(study: Study) -> Estimate:
     tokens_in = dict.fromkeys(study.models, 0.0)
     tokens_out = dict.fromkeys(study.models, 0.0)
     persona_tokens = {p.id: len(render(p)) / _CHARACTERS_PER_TOKEN for group in (study.persuaders, study.persuadees) for p in group}
-    base = {role: len(prompts.texts()[role]) / _CHARACTERS_PER_TOKEN for role in ("persuader", "persuadee")}
+    base = {role: len(study.scenario.prompts[role]) / _CHARACTERS_PER_TOKEN for role in ("persuader", "persuadee")}
     message = study.reply_words * 0.6 * _TOKENS_PER_WORD  # messages use about 60 % of the words they are allowed
     n_direct = study.rounds
     for spec in specs:

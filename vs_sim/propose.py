@@ -15,7 +15,8 @@ from vs_sim import parse, prompts
 from vs_sim.condition import ONE_REPLY, Condition
 from vs_sim.errors import ReplyError
 from vs_sim.parse import STATED_KEY, Reader
-from vs_sim.records import MAX_CENTS, Call, Candidate, VerbalizedDistribution
+from vs_sim.records import Call, Candidate, VerbalizedDistribution
+from vs_sim.scenario import Scale
 
 Message = dict[str, str]
 """`{"role": "system" | "user" | "assistant", "content": ...}`."""
@@ -43,14 +44,20 @@ _INSIDE = r"[^.!?\"\\\x00-\x1f]"
 _SENTENCE = rf"{_START}{_INSIDE}{{1,120}}([.][0-9]{{2}}{_INSIDE}{{0,40}})?[.!?]"  # one amount such as $1.50 may stand in it
 _FEW_SENTENCES = {"type": "string", "pattern": f"^{_SENTENCE}( {_SENTENCE})?$"}
 _SOME_TEXT = {"type": "string", "pattern": rf"^{_START}[^\"\\\x00-\x1f]{{0,600}}$"}
-_CENTS = {"type": "integer", "enum": list(range(MAX_CENTS + 1))}
 
 MESSAGE = Thing("next message", "next messages", parse.read_text, _TEXT, _FEW_SENTENCES)
 """The next message of the person in the chat. Small models do not keep to the one or two sentences of the prompt by themselves."""
-AMOUNT = Thing("amount in cents", "amounts in cents", parse.read_cents, _CENTS, _CENTS)
-"""The amount that is given, in whole cents. Listed value by value, since constrained decoding ignores minimum and maximum."""
 RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _SOME_TEXT)
 """A response to a single prompt."""
+
+
+def amount_on(scale: Scale) -> Thing:
+    """The amount that is decided on, in whole units of the scale.
+
+    Its schema lists every value, since constrained decoding ignores minimum and maximum.
+    """
+    values = {"type": "integer", "enum": list(range(scale.low, scale.high + 1))}
+    return Thing(scale.one, scale.many, scale.read, values, values)
 
 
 def request(condition: Condition, thing: Thing) -> str:

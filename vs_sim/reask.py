@@ -26,7 +26,7 @@ from vs_sim.condition import VERBALIZED, Condition
 from vs_sim.errors import ContextFull, EndpointError, InputError, ModelUnavailable, ReplyError, RunFolderError
 from vs_sim.models import Model, Request, default_concurrency, open_models, sound_unicode
 from vs_sim.personas import Persona, render
-from vs_sim.propose import AMOUNT, Message, propose, request, schema
+from vs_sim.propose import Message, amount_on, propose, request, schema
 from vs_sim.records import Call, Record, Transcript
 from vs_sim.store import RunFolder, appending
 from vs_sim.study import RunOptions, Study
@@ -159,9 +159,10 @@ def decision_messages(study: Study, persuadee: Persona, transcript: Transcript, 
         transcript: the chat as it went.
         direct: the condition whose request ends the messages.
     """
-    base = prompts.render("persuadee", persona=render(persuadee))
-    tail = f"{prompts.render('decide', reply_words=study.reply_words)}\n\n{request(direct, AMOUNT)}"
-    return messages(base=base, role="persuadee", turns=transcript.turns, tail=tail, form=study.form)
+    scenario = study.scenario
+    base = scenario.render("persuadee", persona=render(persuadee), rounds=study.rounds)
+    tail = f"{scenario.render('decide')}\n\n{request(direct, amount_on(scenario.scale))}"
+    return messages(base=base, role="persuadee", turns=transcript.turns, tail=tail, form=study.form, speakers=scenario.speakers)
 
 
 async def reask(
@@ -213,7 +214,7 @@ async def reask(
     return ReaskResult(len(chosen), n - asking.n_owed, asking.n_asked, asking.n_owed, asking.stopped)
 
 
-_PROMPTS = ("persuadee", "decide", "transcript", "method/direct", "format/json", "format/xml")
+_PROMPTS = ("transcript", "method/direct", "format/json", "format/xml")
 
 
 def _check_prompts(folder: RunFolder) -> None:
@@ -286,7 +287,8 @@ class _Asking:
         direct = Condition(name="again", method="direct", format=study.condition(spec.condition).format)
         shown = decision_messages(study, self._personas[spec.persuadee], transcript, direct)
         grid = model.name.startswith("embedded:")
-        first = Request(shown, schema(direct, AMOUNT, grid=grid), 0, _seed(spec.id, number, 0))
+        amount = amount_on(study.scenario.scale)
+        first = Request(shown, schema(direct, amount, grid=grid), 0, _seed(spec.id, number, 0))
         digest = model.digest(first)
         if (spec.id, number, digest) in self._known:
             return
@@ -305,7 +307,7 @@ class _Asking:
         failure: str | None = None
         try:
             said = await propose(
-                ask, f"again{number}", shown, direct, AMOUNT, grid=grid, n_reasks=study.n_reasks, reply_words=study.reply_words
+                ask, f"again{number}", shown, direct, amount, grid=grid, n_reasks=study.n_reasks, reply_words=study.reply_words
             )
             cents = int(said.candidates[0].text)
         except (ReplyError, ContextFull) as error:

@@ -15,6 +15,7 @@ from vs_sim.condition import Condition
 from vs_sim.errors import StudyError
 from vs_sim.personas import Persona, load_personas
 from vs_sim.records import Record
+from vs_sim.scenario import DEFAULT, Scenario, load_scenario
 
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9_]+:.+$")]
 
@@ -88,6 +89,7 @@ class Study(Record):
     """The frozen content of one study.toml with its personas.
 
     Attributes:
+        scenario: what the dialogue is about (`vs_sim.scenario`): ``"donation"`` unless the file names another or a folder.
         question, prediction: what the study asks and what its author expects, written before the run.
         persuader_model: model of the persuader, ``"provider:model"``.
         persuadee_models: models of the persuadee; crossed with the conditions.
@@ -110,6 +112,7 @@ class Study(Record):
         run: how the run is done; not part of a conversation's identity.
     """
 
+    scenario: Scenario = Field(default_factory=lambda: load_scenario(DEFAULT))
     question: str = Field(min_length=1)
     prediction: str = Field(min_length=1)
     persuader_model: ModelName
@@ -152,6 +155,11 @@ class Study(Record):
     def _consistent(self) -> Study:
         if self.min_rounds > self.rounds:
             raise ValueError(f"min_rounds = {self.min_rounds!r} is more than rounds = {self.rounds!r}")
+        if self.outcome == "stated" and not self.scenario.scale.money:
+            raise ValueError(
+                f"outcome = 'stated' is read by rules that know money only, but the scenario's unit is {self.scenario.scale.unit!r}; "
+                'use outcome = "actual"'
+            )
         for what, names in (
             ("conditions: name", [c.name for c in self.conditions]),
             ("persuadee_models:", list(self.persuadee_models)),
@@ -209,7 +217,12 @@ def load_study(path: str | Path, *, model: str | None = None, personas: str | Pa
     path = Path(path)
     if path.is_dir():
         path = path / "study.toml"
-    data = _read_toml(path)
+    data = read_toml(path)
+    scenario = data.pop("scenario", DEFAULT)
+    if not isinstance(scenario, str):
+        raise StudyError(
+            f"{path}: scenario = {scenario!r}: expected a name or the path of a folder; its content stands in a file of its own"
+        )
     own = {key: data.pop(key) for key in ("personas", "persuader_model", "persuadee_models") if key in data}
     try:
         file = _StudyFile.model_validate(own)
@@ -236,6 +249,7 @@ def load_study(path: str | Path, *, model: str | None = None, personas: str | Pa
         return Study.model_validate(
             {
                 **data,
+                "scenario": load_scenario(scenario, path.parent),
                 "persuader_model": file.persuader_model,
                 "persuadee_models": [models] if isinstance(models, str) else models,
                 "persuaders": persuaders,
@@ -246,7 +260,12 @@ def load_study(path: str | Path, *, model: str | None = None, personas: str | Pa
         raise StudyError(explain(error, path, Study)) from None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file that a person wrote.
+
+    Raises:
+        StudyError: a sentence with the file.
+    """
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:

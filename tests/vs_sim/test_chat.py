@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from vs_sim.chat import messages, refuses_to_continue, says_goodbye
 from vs_sim.records import Role, Turn
 
+SPEAKERS: dict[Role, str] = {"persuader": "Nurse", "persuadee": "Patient"}
+
 SAID = ("Hi, how are you?", "Fine.\nAnd you?", "Good. Would you give?")
 
 
@@ -17,13 +19,13 @@ def turns(n: int) -> list[Turn]:
 
 
 def test_chat_form() -> None:
-    assert messages(base="BASE", role="persuadee", turns=turns(3), tail="TAIL", form="chat") == [
+    assert messages(base="BASE", role="persuadee", turns=turns(3), tail="TAIL", form="chat", speakers=SPEAKERS) == [
         {"role": "system", "content": "BASE"},
         {"role": "user", "content": "Hi, how are you?"},
         {"role": "assistant", "content": "Fine.\nAnd you?"},
         {"role": "user", "content": "Good. Would you give?\n\n---\nTAIL"},
     ]
-    assert messages(base="BASE", role="persuader", turns=turns(2), tail="TAIL", form="chat") == [
+    assert messages(base="BASE", role="persuader", turns=turns(2), tail="TAIL", form="chat", speakers=SPEAKERS) == [
         {"role": "system", "content": "BASE"},
         {"role": "assistant", "content": "Hi, how are you?"},
         {"role": "user", "content": "Fine.\nAnd you?\n\n---\nTAIL"},
@@ -31,11 +33,11 @@ def test_chat_form() -> None:
 
 
 def test_chat_form_where_the_other_did_not_speak_last() -> None:
-    assert messages(base="BASE", role="persuader", turns=[], tail="TAIL", form="chat") == [
+    assert messages(base="BASE", role="persuader", turns=[], tail="TAIL", form="chat", speakers=SPEAKERS) == [
         {"role": "system", "content": "BASE"},
         {"role": "user", "content": "TAIL"},
     ]
-    assert messages(base="BASE", role="persuadee", turns=turns(2), tail="TAIL", form="chat") == [
+    assert messages(base="BASE", role="persuadee", turns=turns(2), tail="TAIL", form="chat", speakers=SPEAKERS) == [
         {"role": "system", "content": "BASE"},
         {"role": "user", "content": "Hi, how are you?"},
         {"role": "assistant", "content": "Fine.\nAnd you?"},
@@ -44,15 +46,14 @@ def test_chat_form_where_the_other_did_not_speak_last() -> None:
 
 
 def test_transcript_form() -> None:
-    assert messages(base="BASE", role="persuadee", turns=turns(3), tail="TAIL", form="transcript") == [
+    assert messages(base="BASE", role="persuadee", turns=turns(3), tail="TAIL", form="transcript", speakers=SPEAKERS) == [
         {"role": "system", "content": "BASE"},
         {
             "role": "user",
-            "content": "The chat so far:\nOther participant: Hi, how are you?\nYou: Fine. And you?\n"
-            "Other participant: Good. Would you give?\n\nTAIL",
+            "content": "The chat so far:\nNurse: Hi, how are you?\nYou: Fine. And you?\nNurse: Good. Would you give?\n\nTAIL",
         },
     ]
-    assert messages(base="BASE", role="persuader", turns=[], tail="TAIL", form="transcript") == [
+    assert messages(base="BASE", role="persuader", turns=[], tail="TAIL", form="transcript", speakers=SPEAKERS) == [
         {"role": "system", "content": "BASE"},
         {"role": "user", "content": "The chat has not begun yet.\n\nTAIL"},
     ]
@@ -61,9 +62,9 @@ def test_transcript_form() -> None:
 @given(texts=st.lists(st.text(min_size=1), max_size=6), role=st.sampled_from(("persuader", "persuadee")))
 def test_each_request_begins_like_the_one_before(texts: list[str], role: Role) -> None:
     said = [Turn(index=i, role="persuadee" if i % 2 else "persuader", text=text) for i, text in enumerate(texts)]
-    whole = messages(base="BASE", role=role, turns=said, tail="TAIL", form="chat")
+    whole = messages(base="BASE", role=role, turns=said, tail="TAIL", form="chat", speakers=SPEAKERS)
     for n in range(len(said)):
-        earlier = messages(base="BASE", role=role, turns=said[:n], tail="TAIL", form="chat")
+        earlier = messages(base="BASE", role=role, turns=said[:n], tail="TAIL", form="chat", speakers=SPEAKERS)
         assert whole[: len(earlier) - 1] == earlier[:-1]
     spoken = [m["role"] for m in whole[1:]]
     assert spoken[-1] == "user"

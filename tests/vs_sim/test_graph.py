@@ -17,9 +17,13 @@ from vs_sim.graph import PERSUADER, Conversation, build_graph
 from vs_sim.parse import STATED_KEY, Format, Wording
 from vs_sim.personas import Persona, render
 from vs_sim.plan import turn_rng
-from vs_sim.propose import AMOUNT, MESSAGE, Message, request
+from vs_sim.propose import MESSAGE, Message, amount_on, request
 from vs_sim.records import Call, ConversationSpec, Decision, Role, StopReason, Turn, Usage
+from vs_sim.scenario import DEFAULT, load_scenario
 from vs_sim.study import Study
+
+SCENARIO = load_scenario(DEFAULT)
+AMOUNT = amount_on(SCENARIO.scale)
 
 ASKER = Persona(id="id-of-the-asker", text="You sell lamps.")
 GIVER = Persona(id="id-of-the-giver", text="You grow plums. {{ not_a_value }}", age=41, human_cents=137)
@@ -209,7 +213,7 @@ def test_every_prompt_file_is_used() -> None:
     arms = [*(arm(m, k=None if m in ONE_REPLY else 2, format="xml") for m in get_args(Method)), *worded]
     runs = [Dialogue(c, form=form) for c in arms for form in ("chat", "transcript")]
     shown = {" ".join(m["content"].split()) for run in runs for asked in run.log for m in asked.messages}
-    for name, text in prompts.texts().items():
+    for name, text in {**prompts.texts(), **SCENARIO.prompts}.items():
         literal = max((" ".join(piece.split()) for piece in re.split(r"\{\{.*?\}\}|\{%.*?%\}", text, flags=re.DOTALL)), key=len)
         assert len(literal) >= 8
         used = any(literal in content for content in shown)
@@ -241,8 +245,8 @@ def test_each_speaker_is_shown_its_own_base_prompt_and_the_chat(form: Any) -> No
     condition = arm("vs_standard", k=3)
     run = Dialogue(condition, form=form)
     bases: dict[Role, str] = {
-        "persuader": prompts.render("persuader", persona=render(ASKER), rounds=3),
-        "persuadee": prompts.render("persuadee", persona=render(GIVER)),
+        "persuader": SCENARIO.render("persuader", persona=render(ASKER), rounds=3),
+        "persuadee": SCENARIO.render("persuadee", persona=render(GIVER), rounds=3),
     }
     for role, index, own in (
         ("persuader", 0, PERSUADER),
@@ -250,11 +254,11 @@ def test_each_speaker_is_shown_its_own_base_prompt_and_the_chat(form: Any) -> No
         ("persuadee", 1, condition),
         ("persuadee", 5, condition),
     ):
-        tail = f"{prompts.render(f'next_{role}', reply_words=60)}\n\n{request(own, MESSAGE)}"
-        expected = shown_messages(base=bases[role], role=role, turns=run.turns[:index], tail=tail, form=form)
+        tail = f"{SCENARIO.render(f'next_{role}', reply_words=60)}\n\n{request(own, MESSAGE)}"
+        expected = shown_messages(base=bases[role], role=role, turns=run.turns[:index], tail=tail, form=form, speakers=SCENARIO.speakers)
         assert run.asked(role, f"t{index:03d}.0")[0].messages == expected
-    tail = f"{prompts.render('decide', reply_words=60)}\n\n{request(condition, AMOUNT)}"
-    expected = shown_messages(base=bases["persuadee"], role="persuadee", turns=run.turns, tail=tail, form=form)
+    tail = f"{SCENARIO.render('decide')}\n\n{request(condition, AMOUNT)}"
+    expected = shown_messages(base=bases["persuadee"], role="persuadee", turns=run.turns, tail=tail, form=form, speakers=SCENARIO.speakers)
     assert run.asked("persuadee", "decide.0")[0].messages == expected
 
 

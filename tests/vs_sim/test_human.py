@@ -205,7 +205,10 @@ def test_what_is_made_of_a_reference_may_lie_in_it(reference: HumanReference) ->
         (lambda p: (p / "reference.json").unlink(), "is no reference of human dialogues: reference.json is missing"),
         (lambda p: (p / "annotations.jsonl").unlink(), "is no reference of human dialogues: annotations.jsonl is missing"),
         (lambda p: (p / "reference.json").write_text("{}"), r"the reference is damaged \(Field required\); import the data again"),
-        (lambda p: _edit(p / "transcripts" / "00001.jsonl", '"cents":50', '"cents":51'), "version .*: transcripts/00001.jsonl was changed"),
+        (
+            lambda p: _edit(p / "transcripts" / "00001.jsonl", '"amount":50', '"amount":51'),
+            "version .*: transcripts/00001.jsonl was changed",
+        ),
         (lambda p: _edit(p / "persuadees.jsonl", '"age":41', '"age":42'), "the content is not that of version .*: persuadees.jsonl was"),
         (lambda p: _edit(p / "persuadees.jsonl", "user_2-d1", "user_2-d9"), "the content is not that of version .*: persuadees.jsonl was"),
         (lambda p: _edit(p / "annotations.jsonl", '"stated_cents":25', '"stated_cents":26'), "version .*: annotations.jsonl was changed"),

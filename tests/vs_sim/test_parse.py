@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from vs_sim.errors import ReplyError
-from vs_sim.parse import Format, Wording, parse_candidates, parse_reply, read_cents, read_text
+from vs_sim.parse import Format, Wording, parse_candidates, parse_reply, read_text
+from vs_sim.read_amount import AmountReader
 from vs_sim.records import VerbalizedDistribution
+
+read_cents = AmountReader("cents", 0, 200)
 
 TWO = '{"candidates": [{"reply": "Yes.", "probability": 0.75}, {"reply": "No.", "probability": 0.25}]}'
 TWO_XML = (

@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vs_sim.errors import ReplyError
-from vs_sim.parse import STATED_KEY, Format, Reader, Wording, parse_candidates, parse_reply, read_cents, read_text
+from vs_sim.parse import STATED_KEY, Format, Reader, Wording, parse_candidates, parse_reply, read_text
+from vs_sim.read_amount import AmountReader
 from vs_sim.records import Candidate, VerbalizedDistribution
+
+read_cents = AmountReader("cents", 0, 200)
 
 WORDINGS: tuple[Wording | None, ...] = (None, *STATED_KEY)
 KEYS = st.sampled_from(("reply", "text", "message", "probability", "perplexity", "nll", "confidence", "candidates", "replies", "x"))

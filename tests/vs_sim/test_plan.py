@@ -71,6 +71,7 @@ def test_seeds_change_with_the_seed_of_the_study_only(planned):
 
 
 CHANGES = {
+    "scenario": str(Path(__file__).parents[2] / "experiments" / "recycling" / "scenario"),
     "rounds": 3,
     "min_rounds": 1,
     "reply_words": 33,

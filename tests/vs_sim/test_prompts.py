@@ -1,4 +1,4 @@
-"""The prompt files: rendered strictly, hashed by content, blind to what looks like a template in a value."""
+"""The prompt files: rendered strictly, hashed by content."""
 
 import importlib.util
 import re
@@ -7,8 +7,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from jinja2 import Environment, UndefinedError, meta
 
 from vs_sim import prompts
@@ -16,10 +14,7 @@ from vs_sim import prompts
 VALUES: dict[str, object] = {
     "how_many": "5",
     "lines": [("You", "Hi.")],
-    "persona": "You are Kim.",
     "problem": "no list",
-    "reply_words": 60,
-    "rounds": 10,
     "shape": '{"reply": ...}',
     "tail": "Now you.",
     "tau": "each below 0.1",
@@ -54,23 +49,10 @@ def test_a_value_may_be_absent_on_purpose() -> None:
     assert "The chat has not begun yet." in prompts.render("transcript", lines=[], tail="t")
 
 
-@pytest.mark.parametrize(
-    "persona", ["{{ x }}", "{% if y %}z{% endif %}", "{# gone? #}", "{{ persona }}", "a < b & 'c' > \"d\"", "{{", "1\n\n\n2"]
-)
-def test_a_persona_stays_verbatim(persona: str) -> None:
-    assert persona in prompts.render("persuadee", persona=persona)
-    assert persona in prompts.render("persuader", persona=persona, rounds=3)
-
-
-@given(persona=st.text(min_size=1).filter(lambda t: t == t.strip()))
-def test_any_persona_stays_verbatim(persona: str) -> None:
-    assert prompts.render("persuadee", persona=persona).count(persona) >= 1
-
-
 def test_names_are_paths_without_ending() -> None:
     names = list(prompts.texts())
     assert names == sorted(names)
-    assert {"persuader", "persuadee", "decide", "format/json", "method/vs_standard", "wording/explicit"} <= set(names)
+    assert {"transcript", "format/json", "method/vs_standard", "wording/explicit"} <= set(names)
     assert all(text.strip() for text in prompts.texts().values())
 
 

@@ -10,8 +10,12 @@ import pytest
 from vs_sim.condition import Condition, Method
 from vs_sim.errors import EndpointError, ReplyError
 from vs_sim.parse import STATED_KEY, Format, Wording, parse_candidates
-from vs_sim.propose import AMOUNT, MESSAGE, RESPONSE, Message, Thing, propose, request, schema
+from vs_sim.propose import MESSAGE, RESPONSE, Message, Thing, amount_on, propose, request, schema
 from vs_sim.records import Call, Usage, VerbalizedDistribution
+from vs_sim.scenario import DEFAULT, load_scenario
+
+SCENARIO = load_scenario(DEFAULT)
+AMOUNT = amount_on(SCENARIO.scale)
 
 START: list[Message] = [{"role": "system", "content": "base"}, {"role": "user", "content": "tail"}]
 

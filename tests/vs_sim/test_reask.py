@@ -212,8 +212,8 @@ def test_what_cannot_be_asked_is_refused_with_a_sentence(study_folder, tmp_path)
         folder.manifest_path.write_text(json.dumps({**manifest, **changes}), "utf-8")
         return folder
 
-    with pytest.raises(RunFolderError, match="the prompts decide changed since the run"):
-        again(rewritten(prompts={**manifest["prompts"], "decide": "Well?"}), times=1)
+    with pytest.raises(RunFolderError, match="the prompts method/direct changed since the run"):
+        again(rewritten(prompts={**manifest["prompts"], "method/direct": "Well?"}), times=1)
     with pytest.raises(RunFolderError, match="its study cannot be read by this version of vs_sim"):
         again(rewritten(study={**manifest["study"], "rounds": "many"}), times=1)
     with pytest.raises(RunFolderError, match="holds people, who state no probabilities"):

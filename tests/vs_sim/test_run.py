@@ -282,7 +282,8 @@ def test_the_manifest_says_what_was_run(start, study_folder):
     specs = plan(load_study(study_folder.path))
     assert manifest["conversations"] == [s.model_dump(mode="json") for s in specs]
     assert manifest["study"]["question"] == "Does it?"
-    assert "Save the Children" in manifest["prompts"]["persuader"]
+    assert "Save the Children" in manifest["study"]["scenario"]["prompts"]["persuader"]
+    assert "JSON object" in manifest["prompts"]["format/json"]
     assert manifest["starts"][0]["versions"]["vs-sim"]
     assert set(manifest["reproducible"]) == {"yes", "no"}
 

@@ -32,7 +32,7 @@ def test_langgraph_json_opens_a_conversation(monkeypatch: pytest.MonkeyPatch) ->
     state = asyncio.run(_run())
     assert [t.role for t in state["turns"]] == ["persuader", "persuadee"] * 2
     assert len(state["turns"][1].distribution.candidates) == 5
-    assert 0 <= state["decision"].cents <= 200
+    assert 0 <= state["decision"].amount <= 200
 
 
 def test_unknown_condition_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

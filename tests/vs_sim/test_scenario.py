@@ -1,0 +1,132 @@
+"""Scenarios: a folder of data makes another dialogue, and what is wrong in it is said with file and key."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.vs_sim.test_parse import read_cents
+from vs_sim.errors import StudyError
+from vs_sim.read_amount import AmountReader
+from vs_sim.scenario import DEFAULT, PROMPTS, Scenario, load_scenario
+
+DONATION = load_scenario(DEFAULT)
+FOLDER = Path(__file__).parents[2] / "vs_sim" / "scenarios" / "donation"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    copy = tmp_path / "mine"
+    shutil.copytree(FOLDER, copy)
+    return copy
+
+
+def test_the_donation_is_the_default() -> None:
+    scale = DONATION.scale
+    assert (scale.low, scale.high, scale.unit, DONATION.humans) == (0, 200, "cents", "persuasionforgood")
+    assert scale.text(50) == "$0.50" and scale.read == read_cents
+    assert set(DONATION.prompts) == set(PROMPTS)
+
+
+def test_a_folder_is_a_scenario(folder: Path, tmp_path: Path) -> None:
+    assert load_scenario("mine", tmp_path) == load_scenario(str(folder)) == DONATION
+
+
+@pytest.mark.parametrize(
+    "persona", ["{{ x }}", "{% if y %}z{% endif %}", "{# gone? #}", "{{ persona }}", "a < b & 'c' > \"d\"", "{{", "1\n\n\n2"]
+)
+def test_a_persona_stays_verbatim(persona: str) -> None:
+    for name in ("persuader", "persuadee"):
+        assert persona in DONATION.render(name, persona=persona, rounds=3)
+
+
+@given(persona=st.text(min_size=1).filter(lambda t: t == t.strip()))
+def test_any_persona_stays_verbatim(persona: str) -> None:
+    assert DONATION.render("persuadee", persona=persona, rounds=3).count(persona) >= 1
+
+
+def _write(name: str, text: str) -> Any:
+    return lambda folder: (folder / name).write_text(text, "utf-8")
+
+
+def _edit(old: str, new: str) -> Any:
+    def edit(folder: Path) -> None:
+        text = (folder / "scenario.toml").read_text("utf-8")
+        assert old in text
+        (folder / "scenario.toml").write_text(text.replace(old, new), "utf-8")
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda folder: (folder / "decide.md").unlink(), r"scenario.toml: decide\.md is missing or empty; a scenario has the prompts"),
+        (_write("decide.md", "  \n"), r"decide\.md is missing or empty"),
+        (_write("persuadee.md", "You are paid."), r"persuadee\.md does not use \{\{ persona \}\}, so that the model would not be told"),
+        (_write("persuadee.md", "{{ persona }} {{ money }}"), r"persuadee\.md uses \{\{ money \}\}; known there: persona, rounds"),
+        (_write("decide.md", "{{ persona }} decides"), r"decide\.md uses \{\{ persona \}\}; known there: nothing"),
+        (_write("decide.md", "{% if %}"), r"decide\.md is no sound template"),
+        (_write("persuader.md", "{{ persona.__class__.__mro__ }}"), r"persuader\.md is no sound template: access to attribute"),
+        (_edit("high = 200", "high = 0"), r"low = 0 is not below high = 0"),
+        (_edit("high = 200", "high = 5000"), r"scale\.high = 5000: input should be less than or equal to 1000"),
+        (_edit("edges = [0, 1", "edges = [1, 1"), r"edges = \[1, 1, 25.*expected whole numbers that rise from low = 0 to at most 200"),
+        (_edit('unit = "cents"', 'unit = "points"'), r"humans = 'persuasionforgood' gave cents, but scale\.unit = 'points'"),
+        (_edit('unit = "cents"', 'units = "cents"'), r"unknown key 'scale\.units'; did you mean 'unit'\?"),
+        (_edit("[speakers]", "[speaker]"), r"unknown key 'speaker'; did you mean 'speakers'\?"),
+        (_edit('persuadee = "Other participant"', ""), r"speakers\.persuadee is missing"),
+        (_edit("[scale]", "[scale"), r"is no valid TOML"),
+        (lambda folder: (folder / "scenario.toml").unlink(), r"there is no .*scenario\.toml; expected 'donation' or a folder"),
+    ],
+)
+def test_what_is_wrong_is_said(folder: Path, spoil: Any, sentence: str) -> None:
+    spoil(folder)
+    with pytest.raises(StudyError, match=sentence):
+        load_scenario(str(folder))
+
+
+POINTS = AmountReader("points", 0, 100)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "repaired"),
+    [(70, "70", False), (1.0, "1", False), ("70", "70", True), ("70 points", "70", True), ("1 Point", "1", True), ("70 %", "70", True)],
+)
+def test_amounts_of_another_unit(value: Any, text: str, repaired: bool) -> None:
+    assert POINTS(value) == (text, ("amount_as_text",) if repaired else ())
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (101, "amount_out_of_range"),
+        (-1, "amount_out_of_range"),
+        (0.5, "not_an_amount"),
+        (True, "not_an_amount"),
+        ("$0.70", "not_an_amount"),
+        ("70 cents", "not_an_amount"),
+        ("seventy", "not_an_amount"),
+        (None, "not_an_amount"),
+        ("9" * 50, "not_an_amount"),
+    ],
+)
+def test_what_is_no_amount_is_refused(value: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        POINTS(value)
+
+
+@given(value=st.one_of(st.integers(), st.floats(allow_nan=True), st.text(max_size=50), st.booleans(), st.none()))
+def test_an_amount_is_on_the_scale_or_refused(value: Any) -> None:
+    for reader in (POINTS, read_cents):
+        try:
+            text, _ = reader(value)
+        except ValueError:
+            continue
+        assert reader.low <= int(text) <= reader.high
+
+
+def test_a_scenario_survives_json() -> None:
+    assert Scenario.model_validate_json(DONATION.model_dump_json()) == DONATION
