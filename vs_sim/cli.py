@@ -14,7 +14,21 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from vs_sim.commands import compare, dynamics, folder, human, init, language, model, outcome, personas, probabilities, study, verbalize
+from vs_sim.commands import (
+    compare,
+    dynamics,
+    folder,
+    human,
+    init,
+    language,
+    model,
+    outcome,
+    personas,
+    probabilities,
+    strategies,
+    study,
+    verbalize,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,7 +72,21 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for commands in (init, study, folder, compare, outcome, language, dynamics, probabilities, verbalize, personas, human, model):
+    for commands in (
+        init,
+        study,
+        folder,
+        compare,
+        outcome,
+        language,
+        dynamics,
+        strategies,
+        probabilities,
+        verbalize,
+        personas,
+        human,
+        model,
+    ):
         commands.add(verbs)
     return parser
 

@@ -178,13 +178,18 @@ def _names(cents: int, *texts: str) -> bool:
 _PLAIN = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "\u00a0": " "})
 
 
-def _places(quote: str, utterances: Sequence[tuple[Role, str]]) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Turn and span of every place where the persuadee says the quoted words, whatever their case and spaces; the last turn first."""
+def spans_of(quote: str, text: str) -> list[tuple[int, int]]:
+    """Where quoted words stand in a text, whole words, whatever their case, spaces and typographic signs: (start, end) in characters."""
     said = quote.translate(_PLAIN).strip("\"' .…").split()
     if not any(c.isalnum() for word in said for c in word):
-        return
+        return []
     quoted = re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, said)) + r"(?!\w)", re.IGNORECASE)
+    return [match.span() for match in quoted.finditer(text.translate(_PLAIN))]
+
+
+def _places(quote: str, utterances: Sequence[tuple[Role, str]]) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Turn and span of every turn where the persuadee says the quoted words; the last turn first."""
     for turn in range(len(utterances) - 1, -1, -1):
         role, text = utterances[turn]
-        if role == "persuadee" and (matches := list(quoted.finditer(text.translate(_PLAIN)))):
-            yield turn, matches[-1].span()
+        if role == "persuadee" and (spans := spans_of(quote, text)):
+            yield turn, spans[-1]

@@ -6,6 +6,8 @@ A rules file is TOML:
     when = "private"              # regular expression, searched in all messages; the first rule that matches answers
     replies = ['{"reply": 50}']   # one is taken by sha256 of the messages and the seed: the same request, the same reply
 
+`<<name>>` in a reply stands for what the group `(?P<name>...)` of `when` matched, so that a reply can quote the request.
+
 `scripted:donation`, the rules that ship with the package, plays both sides of the donation study for every method.
 """
 
@@ -23,17 +25,26 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vs_sim.errors import StudyError
 
 _SHIPPED = Path(__file__).parent / "rules"
+_QUOTED = re.compile(r"<<(\w+)>>")
 
 
 class _Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     when: str
     replies: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _quotes_what_is_matched(self) -> _Rule:
+        groups = re.compile(self.when).groupindex
+        for name in (name for reply in self.replies for name in _QUOTED.findall(reply)):
+            if name not in groups:
+                raise ValueError(f"<<{name}>> in a reply: {self.when!r} has no group (?P<{name}>...)")
+        return self
 
     @field_validator("when")
     @classmethod
@@ -93,10 +104,17 @@ class ScriptedChatModel(BaseChatModel):
     def _reply(self, messages: Sequence[BaseMessage], seed: int | None) -> str:
         shown = "\n".join(m.text for m in messages)
         for pattern, replies in self.rules:
-            if re.search(pattern, shown, re.DOTALL):
+            if match := re.search(pattern, shown, re.DOTALL):
                 content = json.dumps([[m.type, m.text] for m in messages] + [["seed", seed]])
-                return replies[int.from_bytes(hashlib.sha256(content.encode()).digest()[:8], "big") % len(replies)]
+                reply = replies[int.from_bytes(hashlib.sha256(content.encode()).digest()[:8], "big") % len(replies)]
+                return _quoting(reply, match)
         raise StudyError(f"scripted:{self.name_returned}: no rule matches the request that ends {shown[-80:]!r}; add a [[rule]]")
+
+
+def _quoting(reply: str, match: re.Match[str]) -> str:
+    """A reply with what the groups that it names have matched."""
+    said = match.groupdict(default="")
+    return _QUOTED.sub(lambda group: said[group[1]], reply)
 
 
 def scripted_model(name: str) -> ScriptedChatModel:

@@ -7,19 +7,18 @@ before the next one is asked for, and is not paid for again with the same model 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
 from vs_sim import prompts
-from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError, VsSimError
+from vs_sim.asking import Asking, ReadResult, ask
+from vs_sim.errors import RunFolderError
 from vs_sim.evidence import read_answer
 from vs_sim.outcome import stated_donation
 from vs_sim.records import Call, Failure, Record, Role, StatedDonation, Transcript
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from vs_sim.study import RunOptions
 
 PART = "readings"
-N_REASKS = 2
-"""How often an answer that cannot be used is asked for again."""
 
 _SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -45,7 +42,6 @@ _SCHEMA: dict[str, Any] = {
 }
 _MOST_TOKENS = 300
 _LONGEST_OFFERED = 300  # characters of a quote that an embedded model may choose
-_ENDPOINT_FAILURES_THAT_STOP = 3
 
 
 class Reading(Record):
@@ -70,23 +66,6 @@ class Reading(Record):
     failure: Failure | None = None
 
 
-@dataclass(frozen=True)
-class ReadResult:
-    """Where the second reading of a run stands.
-
-    Attributes:
-        n_wanted: dialogues that this reader was to read.
-        n_read: those of them that are read by now.
-        failures: kind of failure -> number of dialogues that failed at this start.
-        stopped: why it stopped before all were asked; None if it did not.
-    """
-
-    n_wanted: int
-    n_read: int
-    failures: dict[str, int]
-    stopped: str | None
-
-
 def prompt(utterances: Sequence[tuple[Role, str]]) -> str:
     """What the second reader is asked about a dialogue, whose (role, text) pairs are given in order."""
     lines = [(role.capitalize(), " ".join(text.split())) for role, text in utterances]
@@ -95,7 +74,7 @@ def prompt(utterances: Sequence[tuple[Role, str]]) -> str:
 
 def prompt_digest() -> str:
     """sha256 (64 hexadecimal digits) of all that a second reader is told besides the dialogue; no part of a conversation's identity."""
-    told = [*(prompts.text(name) for name in (*prompts.READERS, "ask_again")), json.dumps(_SCHEMA, sort_keys=True)]
+    told = [*(prompts.text(name) for name in ("second_reader", "stated_rules", "ask_again")), json.dumps(_SCHEMA, sort_keys=True)]
     return hashlib.sha256("\0".join(told).encode()).hexdigest()
 
 
@@ -153,12 +132,19 @@ async def read_stated(
         rows = [r for r in _rows(folder) if (r.model, r.prompt) == (model, prompt_digest())]
         done = {r.conversation for r in rows if r.stated is not None}
         missing = [t for t in wanted if t.spec.id not in done]
-        reader = _Reader(append, Counter(r.conversation for r in rows if r.stated is None))
+        n_failed = Counter(r.conversation for r in rows if r.stated is None)
+
+        async def read(transcript: Transcript) -> Failure | None:
+            reading = await _reading(transcript, opened, n_failed[transcript.spec.id])
+            await append(reading)
+            return reading.failure
+
+        reader = Asking(read, "readings")
         if missing:
             _keep_prompt(folder)
             async with open_reader(model, study, run=run, say=say) as opened:
                 say(f"{model} reads {len(missing)} dialogues")
-                await reader.read(missing, opened, run.concurrency or default_concurrency([model]))
+                await reader.run(missing, run.concurrency or default_concurrency([model]))
         return ReadResult(len(wanted), len(wanted) - len(missing) + reader.n_read, dict(reader.failures), reader.stopped)
 
 
@@ -188,85 +174,26 @@ def _keep_prompt(folder: RunFolder) -> None:
         raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-@dataclass
-class _Reader:
-    """The readings of one start, so many at a time."""
-
-    append: Callable[[Record], Awaitable[None]]
-    n_failed_before: Counter[str]
-    n_read: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
-    stopped: str | None = None
-    n_endpoint_failures_in_a_row: int = 0
-
-    async def read(self, transcripts: Sequence[Transcript], model: Model, concurrency: int) -> None:
-        waiting = iter(transcripts)
-
-        async def worker() -> None:
-            for transcript in waiting:
-                if self.stopped is not None:
-                    return
-                await self._one(transcript, model)
-
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(concurrency, len(transcripts))):
-                    tasks.create_task(worker())
-        except* VsSimError as group:
-            # What would fail for every dialogue alike: one sentence, not one for each worker.
-            raise group.exceptions[0] from None
-
-    async def _one(self, transcript: Transcript, model: Model) -> None:
-        id_ = transcript.spec.id
-        reading = await _reading(transcript, model, self.n_failed_before[id_])
-        await self.append(reading)
-        if reading.failure is None:
-            self.n_read += 1
-            self.n_endpoint_failures_in_a_row = 0
-            return
-        self.failures[reading.failure.kind] += 1
-        at_endpoint = reading.failure.kind == "EndpointError"
-        self.n_endpoint_failures_in_a_row = self.n_endpoint_failures_in_a_row + 1 if at_endpoint else 0
-        if self.n_endpoint_failures_in_a_row >= _ENDPOINT_FAILURES_THAT_STOP:
-            self.stopped = (
-                f"{self.n_endpoint_failures_in_a_row} readings in a row failed at the endpoint; the last: {reading.failure.message}"
-            )
-
-
 async def _reading(transcript: Transcript, model: Model, n_failed_before: int) -> Reading:
-    from vs_sim.models import Request
-
     utterances = transcript.utterances
-    first = [{"role": "user", "content": prompt(utterances)}]
     schema = own_schema(utterances) if model.name.startswith("embedded:") else _SCHEMA
     id_ = transcript.spec.id
-    reading = Reading(conversation=id_, model=model.name, prompt=prompt_digest(), stated=None)
-    calls: list[Call] = []
-    messages = first
-    try:
-        for again in range(N_REASKS + 1):
-            # A model that repeats itself under a seed would fail in the same way for ever: each start that failed changes it.
-            name = f"{id_}:second_reader:{again}:{n_failed_before}"
-            seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
-            step = f"read.{again}"
-            call = await model.answer(step, Request(messages, schema, _MOST_TOKENS, seed))
-            calls.append(call)
-            try:
-                stated, quote = read_answer(call.text, utterances)
-            except ReplyError as error:
-                if again == N_REASKS:
-                    raise
-                problem = prompts.render("ask_again", problem=str(error))
-                messages = [*first, {"role": "assistant", "content": call.text or "(empty)"}, {"role": "user", "content": problem}]
-            else:
-                return reading.model_copy(update={"stated": stated, "quote": quote, "calls": tuple(calls)})
-    except (ReplyError, EndpointError, ContextFull) as error:
-        kind, raw = type(error).__name__, None
-        if isinstance(error, ReplyError):
-            kind, raw = f"{kind}:{error.reason}", error.raw
-        failure = Failure(kind=kind, message=str(error), step=step, raw=raw)
-        return reading.model_copy(update={"calls": tuple(calls), "failure": failure})
-    raise AssertionError("unreachable: the loop returns or raises")
+
+    def read(raw: str) -> tuple[StatedDonation, str | None]:
+        return read_answer(raw, utterances)
+
+    name = f"{id_}:second_reader"
+    found = await ask(model, name, prompt(utterances), schema, _MOST_TOKENS, read, n_failed_before=n_failed_before)
+    stated, quote = found.read or (None, None)
+    return Reading(
+        conversation=id_,
+        model=model.name,
+        prompt=prompt_digest(),
+        stated=stated,
+        quote=quote,
+        calls=found.calls,
+        failure=found.failure,
+    )
 
 
 def own_schema(utterances: Sequence[tuple[Role, str]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _FOLDER = Path(__file__).parent
-READERS = ("second_reader", "stated_rules")
+READERS = ("second_reader", "stated_rules", "strategies", "strategy_labels")
 """Prompts of models and people who read finished dialogues: they shape no conversation, so a conversation's identity is free of them."""
 
 
