@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vs_sim.load import Run, load_run
     from vs_sim.outcome import read_outcome, stated_donation
     from vs_sim.personas import load_personas
     from vs_sim.records import Candidate, Transcript, VerbalizedDistribution
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Candidate": "records",
+    "Run": "load",
     "RunFolder": "store",
     "Study": "study",
     "Transcript": "records",
     "VerbalizedDistribution": "records",
     "load_personas": "personas",
+    "load_run": "load",
     "load_study": "study",
     "read_outcome": "outcome",
     "run_study": "run",
@@ -33,11 +36,13 @@ _HOME = {
 
 __all__ = [
     "Candidate",
+    "Run",
     "RunFolder",
     "Study",
     "Transcript",
     "VerbalizedDistribution",
     "load_personas",
+    "load_run",
     "load_study",
     "read_outcome",
     "run_study",

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from vs_sim.commands import (
     compare,
     dynamics,
+    export,
     folder,
     human,
     init,
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         dynamics,
         strategies,
         probabilities,
+        export,
         verbalize,
         personas,
         human,

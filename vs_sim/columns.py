@@ -1,0 +1,188 @@
+"""The data dictionary: every column of every table that `vs_sim.load` makes of a run, and `vs_sim.export` writes.
+
+The frames are built from these lines, so that a table cannot have a column that is not described here, nor lack one that is.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from vs_sim.personas import DEMOGRAPHICS, SCALES
+
+Dtype = Literal["string", "Int64", "Float64", "boolean"]
+"""pandas' nullable types: a missing value is pandas.NA in each of them."""
+
+
+class Column(NamedTuple):
+    """One column.
+
+    Attributes:
+        name: its name in every format.
+        dtype: pandas' nullable type.
+        unit: what a number counts; "" for what has no unit.
+        meaning: what it says.
+        missing: when there is no value; "never" if there always is one.
+    """
+
+    name: str
+    dtype: Dtype
+    unit: str
+    meaning: str
+    missing: str = "never"
+
+
+_CONVERSATION = Column("conversation", "string", "", "id of the conversation; joins the tables")
+_UNREAD = "not complete, or the study's scale is not money"
+_NO_VS = "the condition has none"
+_NOT_RUN = "not run"
+_ALL_SAY = "of all its calls; missing if one of them did not say, or there was none"
+
+CONVERSATIONS = (
+    _CONVERSATION,
+    Column("condition", "string", "", "name of the condition (the arm of the study)"),
+    Column("method", "string", "", "how each reply of the persuadee was produced", "people spoke"),
+    Column("k", "Int64", "candidates", "candidates asked for per call", "one reply is asked for, or the model decides how many"),
+    Column("k_by_model", "boolean", "", "whether the model decided how many candidates to give", "one reply is asked for"),
+    Column("select", "string", "", "how one candidate was drawn: weighted, uniform or argmax", _NO_VS),
+    Column("tau", "Float64", "probability", "upper bound that was asked for of every stated probability", _NO_VS),
+    Column("wording", "string", "", "how the probability was asked for", _NO_VS),
+    Column("format", "string", "", "format of replies that was asked for: json or xml", "people spoke"),
+    Column("calls_per_turn", "Int64", "calls", "calls that give the candidates of one turn (method vs_multi)", _NO_VS),
+    Column("persuader_model", "string", "", 'model of the persuader, "provider:model"; "human:..." is a person'),
+    Column("persuadee_model", "string", "", 'model of the persuadee, "provider:model"; "human:..." is a person'),
+    Column("persuader", "string", "", "id of the persuader's persona, as in the table personas"),
+    Column("persuadee", "string", "", "id of the persuadee's persona, as in the table personas"),
+    Column("replicate", "Int64", "", "number of the repetition, from 0"),
+    Column("seed", "Int64", "", "seed of the draws, shared by conditions and models of the same personas and replicate; up to 2^63"),
+    Column("status", "string", "", '"complete", "failed" (tried, nothing usable came of it) or "not run" (planned, or not finished yet)'),
+    Column("stop_reason", "string", "", "why the dialogue ended", _NOT_RUN),
+    Column("failure_kind", "string", "", "kind of error that ended a failed conversation", "not failed"),
+    Column("failure_message", "string", "", "the error in a sentence", "not failed"),
+    Column("failure_step", "string", "", "step at which it failed, as in the other tables", "not failed"),
+    Column("n_turns", "Int64", "turns", "turns that were said, those of a failed conversation included", _NOT_RUN),
+    Column("n_rounds", "Int64", "rounds", "rounds begun; a round is a turn of the persuader and one of the persuadee", _NOT_RUN),
+    Column(
+        "decided",
+        "Int64",
+        "see unit",
+        "amount that the persuadee decided on in private after the chat (P4G's B6)",
+        "not complete or unknown",
+    ),
+    Column("unit", "string", "", "unit of decided: cents for donations, else that of the study's scale"),
+    Column("stated_status", "string", "", "what the persuadee says in the chat to give, by rules: amount, refused, undetermined", _UNREAD),
+    Column("stated", "Int64", "cents", "that amount (P4G's B5); 0 for an explicit refusal", f"undetermined; {_UNREAD}"),
+    Column("stated_turn", "Int64", "", "index of the turn that it was read from", f"no evidence; {_UNREAD}"),
+    Column(
+        "second_status", "string", "", "the same by the study's second reader, a language model", "the study has none, or it read no result"
+    ),
+    Column("second_stated", "Int64", "cents", "its amount; 0 for an explicit refusal", "undetermined, or no second reading"),
+    Column("second_failure", "string", "", "kind of error for which the second reader has no result", "it has one, or was not asked"),
+    Column("human_cents", "Int64", "cents", "what the human gave whom the persuadee's persona is matched to", "no match"),
+    Column(
+        "started", "string", "ISO 8601", "when this attempt started: UTC; for dialogues of people without a zone", "not run, or unknown"
+    ),
+    Column("seconds", "Float64", "s", "wall time of this attempt", "not run, or people spoke"),
+    Column("n_calls", "Int64", "calls", "answers of models, those given up included, those of the second reader not", "people spoke"),
+    Column("prompt_tokens", "Int64", "tokens", f"tokens of the requests as the provider counted them, {_ALL_SAY}", "see meaning"),
+    Column("completion_tokens", "Int64", "tokens", f"tokens of the answers as the provider counted them, {_ALL_SAY}", "see meaning"),
+    Column("vs_sim", "string", "", "version of vs_sim that wrote the transcript", _NOT_RUN),
+)
+
+_STEP = Column("step", "string", "", 'place in the conversation: "t003" is turn 3, "decide" the private decision')
+_ONE_PERSON = "it was not drawn from candidates"
+
+TURNS = (
+    _CONVERSATION,
+    Column("turn", "Int64", "", "index in the dialogue, from 0"),
+    _STEP,
+    Column("round", "Int64", "", "number of the round, from 1"),
+    Column("role", "string", "", "persuader or persuadee"),
+    Column("text", "string", "", "what was said"),
+    Column("drawn", "Int64", "", "index of the candidate that was said", _ONE_PERSON),
+    Column("n_candidates", "Int64", "candidates", "candidates that it was drawn from, equal ones merged", _ONE_PERSON),
+    Column("entropy", "Float64", "bits", "entropy of their normalised probabilities", _ONE_PERSON),
+    Column("repairs", "string", "", "repairs made on the candidates as a whole, separated by spaces; empty if none", _ONE_PERSON),
+)
+
+CANDIDATES = (
+    _CONVERSATION,
+    _STEP,
+    Column("turn", "Int64", "", "index of the turn", "a candidate of the private decision"),
+    Column("candidate", "Int64", "", "index among the candidates of the step, from 0, in the order of the model"),
+    Column("text", "string", "", "the possible reply; for the private decision an amount in whole units"),
+    Column("stated", "string", "", "the probability (or what the wording asks for) as the model gave it", "not asked for, or not given"),
+    Column("stated_number", "Float64", "", "the same as a number, as stated: 30 for 30 or 30%", "not a number"),
+    Column("probability", "Float64", "probability", "normalised; those of a step sum to 1"),
+    Column("above_tau", "boolean", "", "whether the probability as read exceeds tau", "no tau, or no probability could be read"),
+    Column("drawn", "boolean", "", "whether this candidate was drawn"),
+    Column("repairs", "string", "", "repairs needed to read this candidate, separated by spaces; empty if none"),
+)
+
+_NOT_SAID = "the provider did not say"
+
+CALLS = (
+    _CONVERSATION,
+    Column("step", "string", "", 'step of the conversation and, behind a dot, which question of it; "read.0" is the second reader'),
+    Column("attempt", "Int64", "", "from 0; one more each time that the step was asked again after it had been given up"),
+    Column("given_up", "boolean", "", "whether the answers of this step could not be used and the step was, or is to be, asked again"),
+    Column("model", "string", "", "model asked, as named in the study"),
+    Column("model_returned", "string", "", "name of the model as the provider returned it", _NOT_SAID),
+    Column("finish_reason", "string", "", "why the model stopped, in the provider's word", _NOT_SAID),
+    Column("prompt_tokens", "Int64", "tokens", "tokens of the request", _NOT_SAID),
+    Column("completion_tokens", "Int64", "tokens", "tokens of the answer", _NOT_SAID),
+    Column("cached_tokens", "Int64", "tokens", "tokens of the request that the provider had cached", _NOT_SAID),
+    Column("seconds", "Float64", "s", "wall time of the answered request"),
+    Column("tries", "Int64", "requests", "requests made until this answer came"),
+    Column("text", "string", "", "the answer, raw"),
+)
+
+PERSONAS = (
+    Column("persona", "string", "", "id of the persona: conversations.persuader or conversations.persuadee"),
+    Column("role", "string", "", "persuader or persuadee"),
+    Column("text", "string", "", "prose of the persona", "it has none"),
+    Column("facts", "string", "", "further facts as a JSON object, in their order", "it has none"),
+    Column(
+        "human_cents", "Int64", "cents", "what the matched human gave (for people: they themselves); never shown to a model", "no match"
+    ),
+    *(
+        Column(name, "Int64" if name == "age" else "string", "years" if name == "age" else "", words, "unknown")
+        for name, words in DEMOGRAPHICS.items()
+    ),
+    *(
+        Column(name, "Float64", f"score, {scale.low} to {scale.high}", f"{scale.title}: {words}", "unknown")
+        for scale in SCALES
+        for name, words in scale.attributes.items()
+    ),
+    Column("shown", "string", "", "the persona as models are shown it (of people: as a model would be shown them)"),
+)
+
+TABLES: dict[str, tuple[Column, ...]] = {
+    "conversations": CONVERSATIONS,
+    "turns": TURNS,
+    "candidates": CANDIDATES,
+    "calls": CALLS,
+    "personas": PERSONAS,
+}
+"""Name of each table -> its columns, in order."""
+
+ABOUT = {
+    "conversations": "One row for each planned conversation, run or not.",
+    "turns": "One row for each turn that was said.",
+    "candidates": "One row for each candidate reply of a turn, or candidate amount of a private decision.",
+    "calls": "One row for each answer of a model, those that could not be used included. There is none between people.",
+    "personas": "One row for each persona and role.",
+}
+"""What a row of each table is."""
+
+
+def dictionary() -> str:
+    """The data dictionary as Markdown."""
+    parts = ["# Data dictionary\n\nMissing values are missing: they are never written as 0 or as empty text.\n"]
+    for table, columns in TABLES.items():
+        rows = [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning} | {c.missing} |" for c in columns]
+        parts.append(
+            "\n".join(
+                [f"## {table}\n\n{ABOUT[table]}\n", "| column | type | unit | meaning | missing if |", "|---|---|---|---|---|", *rows, ""]
+            )
+        )
+    return "\n".join(parts)

@@ -1,0 +1,222 @@
+"""The data card of an export: what somebody must know who uses the data without having made them."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from vs_sim.columns import ABOUT
+from vs_sim.human.reference import CITATION, LICENCE, SOURCE
+from vs_sim.load import Run, unit_of
+
+_WIDTH = 120
+
+
+def card(run: Run, to: str, n_rows: Mapping[str, int]) -> str:
+    """The data card as Markdown.
+
+    Args:
+        run: what was exported.
+        to: format of the export.
+        n_rows: name of each table or part -> rows.
+    """
+    study = run.manifest["study"]
+    human = run.reference is not None
+    title = "Human dialogues" if human else "Simulated dialogues"
+    sections = {
+        "": _what(run),
+        "Question": _paragraphs(f"{study.get('question', 'not stated')}", f"Prediction, written before the run: {study.get('prediction')}"),
+        "What is there and what is missing": _counts(run),
+        "How it was made": _made(run),
+        "Personas": _personas(run),
+        "Limits": _limits(run),
+        "Licence": _licence(run),
+        "Files": _files(to, n_rows),
+    }
+    return f"# {title}\n\n" + "\n".join((f"## {name}\n\n" if name else "") + text + "\n" for name, text in sections.items())
+
+
+def front_matter(run: Run) -> str:
+    """The YAML header from which the Hugging Face library `datasets` and its hub read which file is which table."""
+    human = run.reference is not None
+    lines = ["---", f"pretty_name: {json.dumps(_line(run.manifest['study'].get('question', 'dialogues')))}"]
+    lines += ["license: apache-2.0"] if human else []
+    lines += ["tags:", "- dialogue", "- persuasion", *([] if human else ["- synthetic", "- simulated-participants"]), "configs:"]
+    for name in ABOUT:
+        lines += [f"- config_name: {name}", f"  data_files: {name}.parquet"]
+        lines += ["  default: true"] if name == "conversations" else []
+    return "\n".join([*lines, "---", "", ""])
+
+
+def _line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+def _paragraphs(*texts: str) -> str:
+    return (
+        "\n".join(textwrap.fill(_line(text), _WIDTH, break_long_words=False, break_on_hyphens=False) + "\n" for text in texts).rstrip("\n")
+        + "\n"
+    )
+
+
+def _items(*texts: str) -> str:
+    return "".join(
+        textwrap.fill(f"* {_line(text)}", _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) + "\n"
+        for text in texts
+    )
+
+
+def _what(run: Run) -> str:
+    study = run.manifest["study"]
+    if run.reference is not None:
+        return _paragraphs(
+            f"These are dialogues between people: {run.reference.source}, {run.reference.n_dialogues} dialogues, version "
+            f"{run.reference.version[:12]}. One participant was to persuade another to give part of a payment to a charity."
+        )
+    about = study.get("scenario", {}).get("about", "One participant asks another to give part of a payment of $2.00 to Save the Children.")
+    played = _human_players(study)
+    if played:
+        return _paragraphs(
+            f"A person took part in these dialogues ({', '.join(played)}); language models played the others. What that "
+            f"person wrote is human "
+            "data: share it only as the person agreed to.",
+            about,
+        )
+    return _paragraphs(
+        "These dialogues were made by language models that play people. No human took part: the turns, the decisions and the people are "
+        "simulated, and none of it may be cited as what people said or gave.",
+        about,
+    )
+
+
+def _human_players(study: Mapping[str, Any]) -> list[str]:
+    models = dict.fromkeys([study.get("persuader_model", ""), *study.get("persuadee_models", [])])
+    return [model for model in models if model.startswith("human:")]
+
+
+def _counts(run: Run) -> str:
+    frame = run.conversations
+    rows = [
+        "| condition | persuadee's model | planned | complete | failed | not run | with a decision |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for (condition, model), group in frame.groupby(["condition", "persuadee_model"], sort=False):
+        numbers = [int((group["status"] == status).sum()) for status in ("complete", "failed", "not run")]
+        cells = [_cell(condition), _cell(model), len(group), *numbers, int(group["decided"].notna().sum())]
+        rows.append("| " + " | ".join(map(str, cells)) + " |")
+    kinds = frame["failure_kind"].dropna().value_counts()
+    why = f"Failed: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}." if len(kinds) else ""
+    note = (
+        "What failed or was not run has no decision and no stated donation; it is never a donation of $0. Leave it out of a comparison and "
+        f"say how many it was. {why}"
+    )
+    if frame.empty:
+        return _paragraphs("The plan holds no conversation.")
+    return "\n".join(rows) + "\n\n" + _paragraphs(note)
+
+
+def _cell(value: object) -> str:
+    return _line(value).replace("|", "\\|")
+
+
+def _made(run: Run) -> str:
+    study, starts = run.manifest["study"], run.manifest["starts"]
+    exported = f"Exported by vs_sim {metadata.version('vs-sim')}."
+    if run.reference is not None:
+        return _items(f"Imported by vs_sim {run.reference.vs_sim} from {', '.join(f.name for f in run.reference.inputs)}.", exported)
+    returned = sorted(set(run.calls["model_returned"].dropna()))
+    versions = sorted({str(start.get("versions", {}).get("vs-sim")) for start in starts})
+    commits = list(dict.fromkeys(str(start["git_commit"]) for start in starts if start.get("git_commit")))
+    when = [str(start["at"]) for start in starts if start.get("at")]
+    reproducible = run.manifest.get("reproducible", {})
+    return _items(
+        f"Models: persuader {study.get('persuader_model')}; persuadee {', '.join(study.get('persuadee_models', []))}"
+        + (f". Names that the providers returned: {', '.join(returned)}." if returned else "; providers returned no names."),
+        f"Temperature {study.get('temperature')}, top-p {study.get('top_p')}; at most {study.get('rounds')} rounds; "
+        f"{study.get('replicates')} conversations for each condition, model and persona.",
+        f"Started {', '.join(when)}." if when else "Never started.",
+        f"Prompts: every word is in study.json, keys `prompts` and `study`; sha256 {study.get('prompts_sha256')}.",
+        *(f"Reproducible: {one}." for one in reproducible.get("yes", [])),
+        *(f"Not reproducible: {one}." for one in reproducible.get("no", [])),
+        f"Made by vs_sim {', '.join(versions) or '(unknown)'}" + (f", git commit {', '.join(commits)}. " if commits else ". ") + exported,
+    )
+
+
+def _personas(run: Run) -> str:
+    n = {role: int((run.personas["role"] == role).sum()) for role in ("persuader", "persuadee")}
+    n_matched = int(run.personas["human_cents"].notna().sum())
+    counts = f"{n['persuader']} persuaders and {n['persuadee']} persuadees, in the table personas with the text that the models were shown."
+    if run.reference is not None:
+        return _paragraphs(
+            f"{run.reference.n_persuaders} people persuaded and {run.reference.n_persuadees} were persuaded, some more than "
+            f"once: a persona is "
+            "a person in one dialogue. Cluster by person, not by persona."
+        )
+    if n_matched:
+        return _paragraphs(
+            counts,
+            f"{n_matched} carry `human_cents`, what the human gave whom they are matched to. Unless the author of the run "
+            f"says otherwise they "
+            f"derive from the participants of {SOURCE}, {LICENCE}; cite: {CITATION}",
+        )
+    return _paragraphs(counts, "None is matched to a human. Where they come from is not stated: the author of the run must say.")
+
+
+def _limits(run: Run) -> str:
+    unit = unit_of(run.manifest["study"])
+    stated = "stated donations are read by rules (`vs_sim.outcome`), which leave open what is not clear and err at times"
+    if run.reference is not None:
+        return _items(
+            "The dialogues were made in 2017 and 2018 by crowd workers who were paid for them; some amounts exceed the payment.",
+            f"{stated[0].upper()}{stated[1:]}. The donations that people annotated are not in these tables.",
+            "They are public since 2019, so that language models may have been trained on them.",
+        )
+    return _items(
+        "Simulated people are no evidence about people, unless a comparison with human data says how far they are alike.",
+        "PersuasionForGood is public since 2019: models may have been trained on its dialogues and donations.",
+        *(["Small, embedded or scripted models show the machinery and are no evidence about the method."] if _machinery(run) else []),
+        *([f"{stated[0].upper()}{stated[1:]}."] if unit == "cents" else []),
+        "Texts of models are unchecked: they may be false, offensive, or contain markup, control characters and formulas.",
+        "Failure messages may name the address of an endpoint; look before you publish.",
+    )
+
+
+def _machinery(run: Run) -> bool:
+    models = run.manifest["study"].get("persuadee_models", [])
+    return bool(models) and all(model.startswith(("embedded:", "scripted:")) for model in models)
+
+
+def _licence(run: Run) -> str:
+    if run.reference is not None:
+        return _paragraphs(f"{run.reference.licence}. Cite: {run.reference.citation}")
+    return _paragraphs(
+        "Not stated: the author of the run must say. The terms of the models' providers may bind what can be done with their "
+        "output, and the "
+        "licence of the personas' source what can be done with them."
+    )
+
+
+_READ = {
+    "parquet": "Types are kept; missing values are null. `pandas.read_parquet(FILE)`.",
+    "csv": 'UTF-8, lines end in \\n, text is always in quotes: a cell with nothing in it is missing, `""` is an empty text. Texts may hold '
+    "line ends, commas and the words NA or None, and are written as they are: one that begins with =, +, - or @ is run as a formula by "
+    "spreadsheets if the file is opened by a double click. Import it there with all columns as text; a seed has more digits than a "
+    "spreadsheet keeps. `pandas.read_csv(FILE, keep_default_na=False, na_values={...})`, or parquet or jsonl where types matter.",
+    "jsonl": "UTF-8, one JSON object a line; every object has every key, null where the value is missing.",
+    "convokit": "`convokit.Corpus(filename=FOLDER)`. Timestamps are null: the order is that of `reply-to` and of the metadata key `turn`. "
+    "Metadata have the names and meanings of DICTIONARY.md; a conversation in which nothing was said is counted in corpus.json only.",
+    "hf": "`datasets.load_dataset(FOLDER, TABLE)`, with the name of a table; everything is in the split train.",
+}
+
+
+def _files(to: str, n_rows: Mapping[str, int]) -> str:
+    rows = [f"| {name} | {n} | {ABOUT.get(name, '') if to != 'convokit' else ''} |" for name, n in n_rows.items()]
+    table = "\n".join(["| table | rows | a row is |", "|---|---|---|", *rows])
+    return f"{table}\n\n" + _paragraphs(
+        _READ[to],
+        "Half characters (lone surrogates), which no file can hold as text, are written as U+FFFD. DICTIONARY.md describes every column; "
+        "study.json holds the study, its prompts and the versions.",
+    )
