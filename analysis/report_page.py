@@ -1,0 +1,98 @@
+"""A report as one HTML file that opens anywhere, or, where that would be too large, as a file with a folder of data beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import unicodedata
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from analysis.report import Report
+from analysis.report_transcripts import Packed
+
+LARGEST = 30_000_000
+"""Bytes of transcripts that one HTML file carries; with more they stand in files beside it, so that the page opens at once."""
+
+_MARKED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+"""Characters that cannot be seen but change what is: controls, marks of direction, half characters."""
+
+
+def visible(text: object) -> Markup:
+    """Text for a page: escaped, isolated from the direction of the text around it, with what cannot be seen named.
+
+    Args:
+        text: anything; what models and people wrote is never trusted.
+    """
+    shown = _MARKED.sub(lambda found: f"\0{ord(found[0]):04X}\0", str(text).replace("\r\n", "\n"))
+    escaped = re.sub("\0([0-9A-F]+)\0", _mark, str(escape(shown)))
+    return Markup(f"<bdi>{escaped}</bdi>")  # noqa: S704  (escaped above)
+
+
+def _mark(found: re.Match[str]) -> str:
+    return f'<span class="mark" title="{escape(unicodedata.name(chr(int(found[1], 16)), "control character"))}">U+{found[1]}</span>'
+
+
+def page(report: Report, packed: Packed, folder: str | None = None) -> str:
+    """The HTML of a report.
+
+    Args:
+        report: what it says.
+        packed: its transcripts.
+        folder: name of the folder beside the page that holds the parts; None to carry them along.
+    """
+    environment = Environment(
+        loader=PackageLoader("analysis"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["visible"] = visible
+    loader = environment.loader
+    assert loader is not None  # noqa: S101  (set above)
+    style, script = (loader.get_source(environment, name)[0] for name in ("report.css", "report.js"))
+    return environment.get_template("report.html").render(
+        report=report,
+        packed=packed,
+        folder=folder,
+        style=Markup(style),  # noqa: S704  (our own file)
+        script=Markup(script),  # noqa: S704
+        # Nothing is loaded and nothing runs but our own style and script, by their hashes; a folder adds scripts from the same disk.
+        policy="default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
+        f"style-src '{_digest(style)}'; script-src '{_digest(script)}'" + (" file:" if folder else ""),
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def write(report: Report, packed: Packed, path: Path, largest: int = LARGEST) -> list[Path]:
+    """Writes a report.
+
+    Args:
+        report: what it says.
+        packed: its transcripts.
+        path: of the HTML file; what stands there is replaced.
+        largest: see `LARGEST`.
+
+    Returns:
+        The page and, where the transcripts are larger than `largest` together, the folder with their parts.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.stem + "-data")
+    apart = sum(map(len, packed.parts)) > largest
+    if apart:
+        if beside.is_dir():  # parts of an earlier report would be taken for this one's
+            for part in beside.glob("part-*.js"):
+                part.unlink()
+        beside.mkdir(exist_ok=True)
+        for i, part_text in enumerate(packed.parts):
+            (beside / f"part-{i}.js").write_text(f'vsSimPart({i},"{part_text}");\n', "ascii")
+    elif beside.is_dir() and all(part.match("part-*.js") for part in beside.iterdir()):
+        shutil.rmtree(beside)
+    path.write_text(page(report, packed, beside.name if apart else None), "utf-8")
+    return [path, beside] if apart else [path]

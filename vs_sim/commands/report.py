@@ -1,0 +1,216 @@
+"""vs-sim report: one HTML file about a study, or several, to read, print and send."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vs_sim.commands import Verbs, verb
+
+if TYPE_CHECKING:
+    from analysis.dynamics import Course
+    from analysis.report import Block, RunPart
+    from analysis.report_transcripts import Recorded
+    from analysis.samples import Cleaning
+    from vs_sim.errors import InputError
+    from vs_sim.records import ConversationSpec, Transcript
+    from vs_sim.store import RunFolder
+
+
+def add(verbs: Verbs) -> None:
+    """Declare the verb."""
+    report = verb(verbs, "report", _report, "write one HTML file about runs: design, comparison, figures and every transcript")
+    report.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folder; the report is put into the first one")
+    report.add_argument("--out", type=Path, metavar="FILE", help="the HTML file (default: RUN/report.html)")
+    report.add_argument(
+        "--cleaning", choices=("drop", "cap", "all"), default="drop", help="human amounts above $2: drop (default), cap at $2, or keep"
+    )
+    report.add_argument(
+        "--human", type=Path, metavar="REF", help="imported humans (vs-sim human import; default: frequencies shipped here)"
+    )
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+    from importlib import metadata
+
+    from analysis.report import Report
+    from analysis.report_page import write
+    from analysis.report_transcripts import pack
+    from vs_sim.commands.people import writing
+    from vs_sim.errors import InputError
+
+    read: list[tuple[RunPart, Recorded]] = []
+    unreadable: list[tuple[Path, InputError]] = []
+    names = _names(arguments.runs)
+    for i, (run, name) in enumerate(zip(arguments.runs, names, strict=True), 1):
+        try:
+            read.append(_run(run, f"run-{i}", name, arguments.human, arguments.cleaning))
+        except InputError as error:
+            unreadable.append((run, error))
+    if not read:
+        raise unreadable[0][1]
+    packed = pack([recorded for _, recorded in read])
+    now = datetime.now(UTC).isoformat(timespec="minutes")
+    report = Report(
+        title=", ".join(part.name for part, _ in read),
+        made=f"Made by vs_sim {metadata.version('vs-sim')}, {now.replace('T', ' ').replace('+00:00', ' UTC')}.",
+        runs=tuple(part for part, _ in read),
+        unreadable=tuple((run.name, str(error)) for run, error in unreadable),
+    )
+    out = arguments.out or arguments.runs[0] / "report.html"
+    with writing(out):
+        written = write(report, packed, out)
+    print(f"report: {', '.join(map(str, written))} ({written[0].stat().st_size / 1e6:.1f} MB, {packed.n:,} conversations)")
+    for _, why in unreadable:
+        print(f"vs-sim: left out: {why}", file=sys.stderr)
+    return 1 if unreadable else 0
+
+
+def _names(runs: list[Path]) -> list[str]:
+    """What the runs are called: their folders' names, with as much of the path as tells them apart."""
+    plain = [run.resolve().name for run in runs]
+    return [name if plain.count(name) == 1 else str(run) for name, run in zip(plain, runs, strict=True)]
+
+
+def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleaning) -> tuple[RunPart, Recorded]:
+    from analysis.report import RunPart, alerts, conditions_table, design, missing_block
+    from analysis.report_transcripts import Recorded
+    from vs_sim.store import RunFolder
+
+    folder = RunFolder(run)
+    manifest = folder.manifest()
+    planned, transcripts = folder.planned(), folder.transcripts()
+    study = manifest["study"]
+    blocks: list[Block] = []
+    if any(transcript.complete for transcript in transcripts):
+        blocks = _results(folder, prefix, human, cleaning, transcripts)
+    labels = _labels(planned)
+    if planned:
+        blocks.append(missing_block(prefix, planned, transcripts, lambda spec: labels[spec.condition, spec.persuadee_model]))
+    part = RunPart(
+        id=prefix,
+        name=name,
+        question=str(study.get("question") or "The study states none."),
+        prediction=str(study.get("prediction") or "The study states none."),
+        alerts=alerts(planned, transcripts, len(manifest["starts"])),
+        facts=design(manifest, transcripts),
+        conditions=conditions_table(study),
+        blocks=tuple(blocks),
+        prompts=manifest.get("prompts") or {},
+    )
+    return part, Recorded(name, transcripts, study, _amounts(folder, study, planned, transcripts))
+
+
+def _labels(planned: list[ConversationSpec]) -> dict[tuple[str, str], str]:
+    from analysis.language import labels
+
+    return labels(planned)
+
+
+def _amounts(
+    folder: RunFolder, study: dict[str, Any], planned: list[ConversationSpec], transcripts: list[Transcript]
+) -> dict[str, int | None]:
+    """The outcome that the study compares, by conversation."""
+    from analysis.samples import _donation
+    from vs_sim.commands.people import _second
+
+    which = study.get("outcome", "actual")
+    readings = _second(folder, study)
+    found = {transcript.spec.id: _donation(transcript, which, readings)[0] for transcript in transcripts}
+    return {id_: amount if isinstance(amount, int) else None for id_, amount in found.items()}
+
+
+def _results(folder: RunFolder, prefix: str, human: Path | None, cleaning: Cleaning, transcripts: list[Transcript]) -> list[Block]:
+    """What was measured of a run with complete conversations."""
+    from vs_sim.commands.people import machinery_note
+
+    study = folder.manifest()["study"]
+    note = machinery_note(study["persuadee_models"])
+    blocks = [
+        _comparison(folder.path, prefix, human, cleaning, note),
+        _language(folder.path, prefix, human, note),
+        _dynamics(folder, prefix, human, note, transcripts),
+        None if "reference" in folder.manifest() else _probabilities(folder, prefix),  # people state no probabilities
+    ]
+    return [block for block in blocks if block is not None]
+
+
+def _comparison(run: Path, prefix: str, human: Path | None, cleaning: Cleaning, note: str) -> Block:
+    from analysis.plots import figure
+    from analysis.plots_forest import forest
+    from analysis.report import comparison_block
+    from vs_sim.commands.people import grid_of
+
+    grid = grid_of(run, cleaning, None, human)
+    return comparison_block(prefix, grid, note, lambda chosen: figure(chosen, note=note), forest(grid.comparisons, note=note))
+
+
+def _language(run: Path, prefix: str, human: Path | None, note: str) -> Block:
+    from analysis.plots import MAX_ARMS
+    from analysis.plots_language import figure
+    from analysis.report import measured_block
+    from analysis.report_pictures import picture
+    from vs_sim.commands.language import _measured
+
+    measured, notes = _measured([run], human, False)
+    labels = list(dict.fromkeys(m.label for m in measured))
+    pictures = []
+    for i in range(0, len(labels), MAX_ARMS):
+        chosen = [m for m in measured if m.label in labels[i : i + MAX_ARMS]]
+        pictures.append(picture("Language of the persuadees", figure(chosen, note=note), "The numbers of the table below, with intervals."))
+    heading = "Language of the persuadees: mean over conversations"
+    return measured_block(prefix, "language", heading, measured, pictures, notes)
+
+
+def _dynamics(folder: RunFolder, prefix: str, human: Path | None, note: str, transcripts: list[Transcript]) -> Block:
+    from analysis.curves import curves
+    from analysis.dynamics import NOTES, dynamics, stop_reasons
+    from analysis.plots_dynamics import N_COLUMNS, figure
+    from analysis.report import measured_block
+    from analysis.report_pictures import picture
+    from vs_sim.commands.dynamics import _courses
+    from vs_sim.commands.people import humans
+
+    study = folder.manifest()["study"]
+    n_rounds, seed = int(study["rounds"]), int(study["seed"])
+    read, _ = _courses(transcripts, folder.planned(), n_rounds, folder.path)
+    people: list[Course] = []
+    if human is not None:
+        others, _ = humans(human, [transcript.spec.id for transcript in transcripts])
+        people, _ = _courses(others, [transcript.spec for transcript in others], n_rounds, human)
+    measured = dynamics(read, people, n_rounds, seed=seed)
+    drawn = curves(read, people, n_rounds, seed=seed)
+    ended = stop_reasons(read)
+    labels = list(ended)
+    pictures = []
+    for i in range(0, len(labels), N_COLUMNS):
+        shown = figure([c for c in drawn if c.label in labels[i : i + N_COLUMNS]], note=note)
+        pictures.append(picture("What has happened by each round", shown, "Shares over the rounds; the table below has their totals."))
+    reasons = "; ".join(f"{label}: " + ", ".join(f"{reason} {n}" for reason, n in counts.items()) for label, counts in ended.items())
+    heading = f"Course of the dialogues, rounds 1 to {n_rounds}: mean over conversations"
+    return measured_block(prefix, "dynamics", heading, measured, pictures, [f"Ended by: {reasons}.", *NOTES])
+
+
+def _probabilities(folder: RunFolder, prefix: str) -> Block | None:
+    from analysis.plots import MAX_ARMS
+    from analysis.plots_probabilities import figure
+    from analysis.probabilities import PARTS, diagnose
+    from analysis.report import probabilities_block
+    from analysis.report_pictures import picture
+    from vs_sim.commands.probabilities import _calibrations, _groups
+
+    study, groups, left_out = _groups(folder)
+    found = [d for g in groups for part in PARTS if (d := diagnose(g, part, seed=study.seed)) is not None]
+    if not found:
+        return None
+    calibrations = _calibrations(folder, study, groups)
+    arms = list(dict.fromkeys(d.arm for d in found))
+    pictures = []
+    for i in range(0, len(arms), MAX_ARMS):
+        page = set(arms[i : i + MAX_ARMS])
+        shown = figure([d for d in found if d.arm in page], [c for c in calibrations if c.arm in page])
+        pictures.append(picture("Stated probabilities: rank of the drawn candidate, entropy", shown, "The table below has the means."))
+    return probabilities_block(prefix, found, calibrations, left_out, pictures)
