@@ -1,0 +1,254 @@
+"""The tables of a paper's supplement: a grid's numbers as they will be read, each beside its interval, floor and baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from analysis.compare import Comparison
+from analysis.grid import Grid
+from analysis.latex import Table
+from analysis.metric import Metric
+from analysis.pairs import Difference
+from analysis.run_facts import RunFacts
+from vs_sim.records import printable
+
+SUMMARIES = {"share_zero": "share of $0", "mean": "mean", "mean_positive": "mean of those > 0", "median": "median"}
+DISTANCES = {"ks": "KS", "l1_bins": "L1 of bins", "wasserstein": "Wasserstein", "l1_per_dialogue": "L1 per dialogue"}
+TESTED = {"ks": "KS", "cramer_von_mises": "CvM"}
+NONE = "-"
+
+Rows = list[tuple[str, ...]]
+
+
+def number(unit: str, value: float | None, *, signed: bool = False) -> str:
+    """A number as papers print it: shares with three digits and no leading 0, money as dollars with two; ``-`` for none."""
+    if value is None:
+        return NONE
+    if unit == "cents":
+        return f"{value / 100:{'+' if signed else ''}.2f}"
+    if unit == "share":
+        return f"{value:{'+' if signed else ''}.3f}".replace("0.", ".", 1) if abs(value) < 0.9995 else f"{value:{'+' if signed else ''}.3f}"
+    return f"{value:{'+' if signed else ''}.2f}"
+
+
+def p_value(p: float | None) -> str:
+    """A p as papers print it."""
+    return NONE if p is None else "<.001" if p < 0.001 else f"{p:.3f}"[1:] if p < 0.9995 else "1.00"
+
+
+def interval(unit: str, low: float | None, high: float | None, *, signed: bool = False) -> str:
+    """An interval in brackets; empty if there is none."""
+    return "" if low is None or high is None else f"[{number(unit, low, signed=signed)}, {number(unit, high, signed=signed)}]"
+
+
+def tables(grid: Grid, facts: RunFacts) -> list[Table]:
+    """All tables of a run: what the comparison found, and what was planned, done and lost."""
+    lost = ""
+    if facts.incomplete:
+        lost = f" INCOMPLETE: {facts.n_planned - facts.n_complete} of {facts.n_planned} conversations are missing."
+    found = [_summary(grid), _distances(grid), _tests(grid)]
+    found += [_pairs(grid)] if grid.pairs else []
+    found += [_equivalence(grid)] if any(c.equivalences for c in grid.comparisons) else []
+    found += [_missing(grid, facts), _design(facts)]
+    return [table.model_copy(update={"caption": table.caption + lost}) for table in found]
+
+
+def names(comparisons: Sequence[Comparison]) -> dict[str, str]:
+    """Label of an arm -> what a row calls it below the heading with its model."""
+    return {c.arm: printable(c.condition) for c in comparisons}
+
+
+def _by_model(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:
+    found: dict[str, list[Comparison]] = {}
+    for c in comparisons:
+        found.setdefault(c.model, []).append(c)
+    return found
+
+
+def _people(first: Comparison) -> str:
+    return "humans" if first.which == first.human_which else f"humans, {first.human_which}"
+
+
+def _what(first: Comparison) -> str:
+    return {
+        "actual": "Actual donations, decided in private after the chat",
+        "stated": "Stated donations, said in the chat",
+    }[first.which]
+
+
+def _summary(grid: Grid) -> Table:
+    first = grid.comparisons[0]
+    human = [first.metric(name) for name in SUMMARIES]
+    rows: Rows = []
+    if first.n_human:
+        rows.append((_people(first), str(first.n_human), NONE, *(number(m.unit, m.human) for m in human)))
+        rows.append(("", "", "", *(interval(m.unit, m.human_low, m.human_high) for m in human)))
+    for model, comparisons in _by_model(grid.comparisons).items():
+        rows += [(), (printable(model),)]
+        for c in comparisons:
+            metrics = [c.metric(name) for name in SUMMARIES]
+            rows.append((printable(c.condition), str(c.n), str(c.n_missing), *(number(m.unit, m.value) for m in metrics)))
+            rows.append(("", "", "", *(interval(m.unit, m.low, m.high) for m in metrics)))
+    return Table(
+        name="summary",
+        caption=f"{_what(first)}: share of $0, mean, mean of those who give, and median, in dollars, with 95 % intervals.",
+        columns=("", "n", "missing", *SUMMARIES.values()),
+        rows=tuple(row for row in rows if len(row) < 3 or any(row)),
+        notes=(_reading(first), "No interval: the data cannot tell (one persona, or one amount alone)."),
+    )
+
+
+def _reading(first: Comparison) -> str:
+    rule = {"drop": "amounts above $2 left out", "cap": "amounts above $2 set to $2", "all": "all amounts kept"}[first.cleaning]
+    if not first.n_human:
+        return f"Cleaning rule {first.cleaning}: {rule}."
+    lost = {"drop": f", {first.n_human_dropped} of the humans'", "cap": f", {first.n_human_capped} of the humans'", "all": ""}[
+        first.cleaning
+    ]
+    return f"Humans: {printable(first.human_source)}. Cleaning rule {first.cleaning}: {rule}{lost}."
+
+
+def _floor(m: Metric) -> str:
+    return NONE if m.floor_mean is None else f"{number(m.unit, m.floor_mean)}, {number(m.unit, m.floor_q95)}"
+
+
+def _distances(grid: Grid) -> Table:
+    first = grid.comparisons[0]
+    rows: Rows = []
+    for model, comparisons in _by_model(grid.comparisons).items():
+        rows += [(), (printable(model),)] if rows else [(printable(model),)]
+        for c in comparisons:
+            metrics = [c.metric(name) for name in DISTANCES]
+            rows.append((printable(c.condition), *(number(m.unit, m.value) for m in metrics)))
+            rows.append(("", *(interval(m.unit, m.low, m.high) for m in metrics)))
+            rows.append(("floor", *(_floor(m) for m in metrics)))
+    rows.append(())
+    for label, field in (("all give $0", "baseline_zero"), ("all give the median", "baseline_median"), ("shuffled", "baseline_shuffled")):
+        rows.append((label, *(_baseline([c.metric(name) for c in grid.comparisons], field) for name in DISTANCES)))
+    return Table(
+        name="distances",
+        caption="Distance from the humans' donations, with 95 % intervals, noise floor and baselines.",
+        columns=("", *DISTANCES.values()),
+        rows=tuple(row for row in rows if len(row) < 2 or any(row)),
+        notes=(
+            f"KS and L1 of bins (from 0 to 2; bins begin at {', '.join(map(str, first.bin_edges))}) are shares; Wasserstein and L1 per "
+            "dialogue are dollars.",
+            "Floor: as many humans as there are personas against the humans, mean and 95 % quantile; of the L1 per dialogue humans "
+            "paired at random, which is no bound.",
+        ),
+    )
+
+
+def _baseline(metrics: Sequence[Metric], field: str) -> str:
+    """One number, or a range where it differs because the matched humans do."""
+    values = sorted(value for m in metrics if (value := getattr(m, field)) is not None)
+    shown = list(dict.fromkeys(number(metrics[0].unit, value) for value in values))
+    return NONE if not shown else shown[0] if len(shown) == 1 else f"{shown[0]} to {shown[-1]}"
+
+
+def _tests(grid: Grid) -> Table:
+    tests = {test.metric: test for test in grid.tests}
+    rows: Rows = []
+    for model, comparisons in _by_model(grid.comparisons).items():
+        rows += [(), (printable(model),)] if rows else [(printable(model),)]
+        for c in comparisons:
+            i = grid.comparisons.index(c)
+            cells: list[str] = []
+            for name in TESTED:
+                own = tests[name]
+                m = c.metric(name)
+                cells += [number(m.unit, m.value), p_value(own.p[i]), p_value(own.holm[i]), p_value(own.bh[i])]
+            rows.append((printable(c.condition), *cells))
+    n = sum(p is not None for p in tests["ks"].p)
+    return Table(
+        name="tests",
+        caption="Permutation p against the humans.",
+        columns=("", *(cell for title in TESTED.values() for cell in (title, "p", "Holm", "BH"))),
+        rows=tuple(rows),
+        notes=(f"CvM: Cramer-von Mises. Holm and Benjamini-Hochberg (BH) adjust over {n} conditions, each distance by itself.",),
+    )
+
+
+def _pairs(grid: Grid) -> Table:
+    has_l1 = any(d.metric == "l1_per_dialogue" for pair in grid.pairs for d in pair.differences)
+    shown = {
+        **{name: SUMMARIES[name] for name in ("share_zero", "mean")},
+        **{name: DISTANCES[name] for name in ("ks", "l1_per_dialogue" if has_l1 else "wasserstein")},
+    }
+    tests = {test.metric: test for test in grid.pair_tests}
+    rows: Rows = []
+    for i, pair in enumerate(grid.pairs):
+        found = {d.metric: d for d in pair.differences}
+        differences = [found.get(name) for name in shown]
+        rows.append((f"{printable(pair.second)} minus {printable(pair.first)}", str(pair.n_pairs), *map(_signed, differences)))
+        rows.append(("", "", *(interval(d.unit, d.low, d.high, signed=True) if d else "" for d in differences)))
+        ps = [(tests[name].p[i], tests[name].holm[i]) if name in tests else (None, None) for name in shown]
+        rows.append(("p (Holm)", "", *(NONE if p is None else f"{p_value(p)} ({p_value(holm)})" for p, holm in ps)))
+        rows.append(())
+    return Table(
+        name="pairs",
+        caption="Paired differences between conditions on the same personas and seeds, with 95 % intervals.",
+        columns=("", "pairs", *shown.values()),
+        rows=tuple(row for row in rows[:-1] if len(row) < 2 or any(row)),
+        notes=(
+            "A distance below 0: the condition named first is nearer to the humans. A difference of distances has no p. "
+            f"Holm adjusts over {len(grid.pairs)} pairs, each metric by itself.",
+        ),
+    )
+
+
+def _signed(d: Difference | None) -> str:
+    return NONE if d is None else number(d.unit, d.value, signed=True)
+
+
+def _equivalence(grid: Grid) -> Table:
+    rows: Rows = []
+    for model, comparisons in _by_model(grid.comparisons).items():
+        rows += [(), (printable(model),)] if rows else [(printable(model),)]
+        for c in comparisons:
+            for e in c.equivalences:
+                told = {True: "shown", False: "not shown", None: "cannot be told"}[e.shown]
+                bounds = interval(e.unit, e.low, e.high, signed=c.metric(e.metric).human is not None) or NONE
+                rows.append((printable(c.condition), e.metric.replace("_", " "), number(e.unit, e.margin), bounds, told))
+    return Table(
+        name="equivalence",
+        caption="Equivalence with the humans within the margins that the study declares.",
+        columns=("", "metric", "margin", "bounds", "equivalence"),
+        rows=tuple(rows),
+        notes=("Bounds: 90 % interval of simulated minus human; of a distance 0 and its one-sided 95 % bound.",),
+    )
+
+
+def _missing(grid: Grid, facts: RunFacts) -> Table:
+    compared = {(c.condition, c.model): c for c in grid.comparisons}
+    rows: Rows = []
+    model = None
+    for cell in facts.cells:
+        if cell.model != model:
+            model = cell.model
+            rows += [(), (printable(model),)] if rows else [(printable(model),)]
+        c = compared[cell.condition, cell.model]
+        rows.append((printable(cell.condition), str(cell.n_planned), str(cell.n_complete), str(c.n_missing), str(c.n)))
+        rows += [(f"  {printable(reason)}", "", "", str(count), "") for reason, count in sorted(c.missing.items())]
+    return Table(
+        name="missing",
+        caption="Conversations planned, complete, without a donation (with the reasons), and donations compared.",
+        columns=("", "planned", "complete", "no donation", "compared"),
+        rows=tuple(rows),
+        notes=("What failed or was not run is missing; it is never counted as $0.",),
+    )
+
+
+def _design(facts: RunFacts) -> Table:
+    keys = {"method": "method", "k": "k", "select": "selection", "tau": "tau", "wording": "wording", "format": "format", "calls": "calls"}
+    rows = [
+        (printable(str(condition["name"])), *(NONE if condition.get(key) is None else printable(str(condition[key])) for key in keys))
+        for condition in facts.study["conditions"]
+    ]
+    return Table(
+        name="design",
+        caption="Conditions: how each turn of the persuadee is produced.",
+        columns=("", *keys.values()),
+        rows=tuple(rows),
+        notes=("k: candidates; selection: how one of them is drawn; tau: upper bound of every stated probability; calls: per turn.",),
+    )
