@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from analysis.distance import (
-    DEFAULT_EDGES,
     Floats,
     bin_shares_of,
     cramer_von_mises_of,
@@ -25,7 +25,7 @@ from analysis.distance import (
     wasserstein_of,
 )
 from analysis.metric import Equivalence, Metric
-from analysis.samples import Arm, Cents, Cleaning, HumanSample, Which
+from analysis.samples import NO_HUMANS, Arm, Cents, Cleaning, HumanSample, Which
 from analysis.uncertainty import (
     Distance,
     Floor,
@@ -43,22 +43,28 @@ from analysis.uncertainty import (
     share_interval,
 )
 from vs_sim.human.reference import person
-from vs_sim.records import MAX_CENTS, Record
+from vs_sim.records import Record
+from vs_sim.scenario import Scale
 
 Summary = Callable[[Cents, Any], Floats]
 
-SUMMARIES: dict[str, tuple[str, Summary]] = {
-    "share_zero": ("share", share_zero_of),
-    "mean": ("cents", mean_of),
-    "mean_positive": ("cents", mean_positive_of),
-    "median": ("cents", median_of),
+SUMMARIES: dict[str, Summary] = {"share_zero": share_zero_of, "mean": mean_of, "mean_positive": mean_positive_of, "median": median_of}
+DISTANCES: dict[str, Distance] = {
+    "ks": ks_of,
+    "cramer_von_mises": cramer_von_mises_of,
+    "l1_bins": l1_bins_of,
+    "wasserstein": wasserstein_of,
 }
-DISTANCES: dict[str, tuple[str, Distance]] = {
-    "ks": ("share", ks_of),
-    "cramer_von_mises": ("share", cramer_von_mises_of),
-    "l1_bins": ("share", l1_bins_of),
-    "wasserstein": ("cents", wasserstein_of),
-}
+
+
+def unit_of(metric: str, scale: Scale) -> str:
+    """Unit of a metric: amounts, and how far they have to be moved, have that of the scale; everything else is a share."""
+    return scale.unit if metric in ("mean", "mean_positive", "median", "wasserstein") else "share"
+
+
+def distances_on(scale: Scale) -> dict[str, Distance]:
+    """`DISTANCES`, with the bins of the scale."""
+    return {**DISTANCES, "l1_bins": partial(l1_bins_of, edges=scale.edges)}
 
 
 FEW_ON_ONE_SIDE = 10
@@ -68,15 +74,18 @@ FEW_ON_ONE_SIDE = 10
 class Comparison(Record):
     """Simulated against human donations of one condition.
 
+    Where there are no human data (`n_human` is 0), all that concerns humans is None or empty.
+
     Attributes:
+        scale: what was decided on; amounts are whole units of it, cents for the donation.
         arm, condition, model, which: as in `analysis.samples.Arm`.
-        cleaning: what was done with amounts above 200 cents, on both sides.
+        cleaning: what was done with amounts above the scale (200 cents), on both sides.
         n_planned, n_missing: conversations planned, and those of them without a donation.
         missing: why -> how many.
         n: number of simulated donations compared.
         n_second, n_human_second: how many of the simulated and of the human donations a second reader read; the rules read the others.
         n_human_missing: humans whose donation is not known or cannot be told.
-        n_cleaned: simulated donations above 200 cents that the cleaning dropped or capped.
+        n_cleaned: simulated donations above the scale that the cleaning dropped or capped.
         n_personas: number of different personas behind them; dialogues of one person in a reference (ids that differ in the ending
             -d1, -d2, ... alone) count as one.
         n_effective: number of independent donations that they are worth at least (Kish), which the floor is drawn at; `n_personas` if all
@@ -85,7 +94,7 @@ class Comparison(Record):
         n_human_people, n_human_effective: people behind the human donations (None if not known), and how many independent donations they
             are worth.
         n_human, n_human_dropped, n_human_capped, human_source, human_which: as in `analysis.samples.HumanSample`.
-        human_median: the median human donation, rounded down to whole cents.
+        human_median: the median human donation, rounded down to whole units.
         metrics: the numbers.
         equivalences: for each margin that was declared, whether the two are alike within it.
         support: amounts that occur on either side, whole cents, rising.
@@ -97,6 +106,7 @@ class Comparison(Record):
         seed, n_resamples: of the resampling.
     """
 
+    scale: Scale
     arm: str
     condition: str
     model: str
@@ -120,7 +130,7 @@ class Comparison(Record):
     n_human_capped: int
     human_source: str
     human_which: Which
-    human_median: int
+    human_median: int | None
     metrics: tuple[Metric, ...]
     equivalences: tuple[Equivalence, ...]
     support: tuple[int, ...]
@@ -162,10 +172,10 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
 
     Args:
         arm: simulated donations; may be empty.
-        human: human donations, at least one.
+        human: human donations, at least one; or `analysis.samples.no_humans`.
         seed: of all resampling, 0 or more; the same seed gives the same comparison.
         margins: metric -> margin within which it counts as equivalent, above 0, in shares (``share_zero``, ``ks``,
-            ``cramer_von_mises``, ``l1_bins``) or cents (``mean``, ``mean_positive``, ``median``, ``wasserstein``).
+            ``cramer_von_mises``, ``l1_bins``) or units of the scale (``mean``, ``mean_positive``, ``median``, ``wasserstein``).
         n_resamples: number of bootstrap samples, permutations and floor pairs, at least 1.
 
     Raises:
@@ -173,7 +183,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
     """
     margins = margins or {}
     _check(human, seed, margins, n_resamples)
-    simulated, kept = clean(arm.cents, human.cleaning)
+    simulated, kept = clean(arm.cents, human.cleaning, human.scale)
     people_of = [who for who, keep in zip(arm.people, kept, strict=True) if keep]
     rng_arm, rng_human, rng_p, rng_floor, rng_matched = np.random.default_rng(seed).spawn(5)
     support = np.union1d(simulated, human.cents)
@@ -185,14 +195,15 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         counts=tabulate(simulated, support),
         human_counts=human_counts,
         draws=bootstrap_clusters(simulated, people_of, support, rng=rng_arm, n_resamples=n_resamples) if n else None,
-        human_draws=bootstrap_table(human_counts, human.n_effective, rng=rng_human, n_resamples=n_resamples),
+        human_draws=bootstrap_table(human_counts, human.n_effective, rng=rng_human, n_resamples=n_resamples) if human.n else None,
         n_personas=n_personas,
         n_effective=n_effective,
+        scale=human.scale,
     )
+    distances = distances_on(human.scale)
     ps: Mapping[str, float] = {}
     alike = arm.which == human.which  # what people say is not what they give: the one is never tested against the other
-    if n_personas > 1 and alike:
-        distances = {name: distance for name, (_, distance) in DISTANCES.items()}
+    if n_personas > 1 and alike and human.n:
         ps = permutation_ps(
             simulated,
             human.cents,
@@ -203,17 +214,20 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
             n_effective=human.n_effective,
         )
     floor_seed = int(rng_floor.integers(2**32))
-    median = int(np.median(human.cents))
+    median = int(np.median(human.cents)) if human.n else None
 
     metrics: list[Metric] = []
     equivalences: list[Equivalence] = []
     for name in SUMMARIES:
         metric, within = _summary(name, people)
         metrics.append(metric)
-        if name in margins and alike:
+        if name in margins and alike and human.n:
             equivalences.append(_equivalence(metric, margins[name], within))
-    for name, (_, distance) in DISTANCES.items():
-        metric, within = _distance(name, people, ps.get(name))
+    for name, distance in distances.items():
+        if median is None:
+            metrics.append(Metric(name=name, unit=unit_of(name, human.scale)))
+            continue
+        metric, within = _distance(name, distance, people, ps.get(name))
         floor_rng = np.random.default_rng(floor_seed)  # the same human pairs for every distance
         floor = noise_floor(human.cents, distance, n_effective, human.n_effective, rng=floor_rng, n_resamples=n_resamples) if n else None
         metrics.append(
@@ -229,10 +243,11 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         )
         if name in margins and alike:
             equivalences.append(_equivalence(metric, margins[name], within))
-    matched, n_matched = _matched(arm, human.cleaning, rng_matched, n_resamples)
+    matched, n_matched = _matched(arm, human, rng_matched, n_resamples)
     metrics.append(matched)
 
     return Comparison(
+        scale=human.scale,
         arm=arm.label,
         condition=arm.condition,
         model=arm.model,
@@ -245,7 +260,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         n_second=arm.n_second,
         n_human_second=human.n_second,
         n_human_missing=human.n_missing,
-        n_cleaned=int(np.count_nonzero(arm.cents > MAX_CENTS)) if human.cleaning != "all" else 0,
+        n_cleaned=int(np.count_nonzero(arm.cents > human.scale.high)) if human.cleaning != "all" else 0,
         n_personas=n_personas,
         n_effective=n_effective,
         n_matched=n_matched,
@@ -261,17 +276,17 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         equivalences=tuple(equivalences),
         support=tuple(support.tolist()),
         ecdf=tuple(np.cumsum(shares(people.counts)).tolist()) if n else None,
-        human_ecdf=tuple(np.cumsum(shares(human_counts)).tolist()),
-        bin_edges=DEFAULT_EDGES,
-        bin_shares=tuple(bin_shares_of(support, people.counts).tolist()) if n else None,
-        human_bin_shares=tuple(bin_shares_of(support, human_counts).tolist()),
+        human_ecdf=tuple(np.cumsum(shares(human_counts)).tolist()) if human.n else (),
+        bin_edges=human.scale.edges,
+        bin_shares=tuple(bin_shares_of(support, people.counts, human.scale.edges).tolist()) if n else None,
+        human_bin_shares=tuple(bin_shares_of(support, human_counts, human.scale.edges).tolist()) if human.n else (),
         seed=seed,
         n_resamples=n_resamples,
     )
 
 
 def _check(human: HumanSample, seed: int, margins: Mapping[str, float], n_resamples: int) -> None:
-    if human.n == 0:
+    if human.n == 0 and human.source != NO_HUMANS:
         raise ValueError(f"the human sample ({human.source}) has no donations, expected at least one")
     if seed < 0:
         raise ValueError(f"seed is {seed!r}, expected 0 or more")
@@ -286,44 +301,46 @@ def _check(human: HumanSample, seed: int, margins: Mapping[str, float], n_resamp
 
 @dataclass(frozen=True, eq=False)
 class _People:
-    """Both sides of a comparison as frequency tables over one support, with their resamples (None below two personas)."""
+    """Both sides of a comparison as frequency tables over one support, with their resamples (None where there is nobody)."""
 
     support: Cents
     counts: Cents
     human_counts: Cents
     draws: Cents | None
-    human_draws: Cents
+    human_draws: Cents | None
     n_personas: int
     n_effective: int
+    scale: Scale
 
 
 def _summary(name: str, people: _People) -> tuple[Metric, Interval | None]:
     """A summary of both sides and their difference, with the 90 % interval of the difference."""
-    unit, summary = SUMMARIES[name]
+    summary = SUMMARIES[name]
     value = _known(summary(people.support, people.counts)) if people.counts.any() else None
-    human = _known(summary(people.support, people.human_counts))
-    human_resampled = summary(people.support, people.human_draws)
+    human = None if people.human_draws is None else _known(summary(people.support, people.human_counts))
+    human_resampled = None if people.human_draws is None else summary(people.support, people.human_draws)
     interval, wide, narrow = None, None, None
     if people.draws is not None and value is not None:
         resampled = summary(people.support, people.draws)
         n_zero = value * people.n_effective
         if name == "share_zero" and min(n_zero, people.n_effective - n_zero) < FEW_ON_ONE_SIDE:
             interval = share_interval(n_zero, people.n_effective)
-            wide, narrow = (
-                difference_of_intervals(
-                    value, share_interval(n_zero, people.n_effective, level), human, percentile_interval(human_resampled, level)
+            if human is not None and human_resampled is not None:
+                wide, narrow = (
+                    difference_of_intervals(
+                        value, share_interval(n_zero, people.n_effective, level), human, percentile_interval(human_resampled, level)
+                    )
+                    for level in (0.95, 0.90)
                 )
-                for level in (0.95, 0.90)
-            )
-        elif interval := percentile_interval(resampled, n=people.n_personas):
+        elif (interval := percentile_interval(resampled, n=people.n_personas)) and human_resampled is not None:
             # One amount alone has none: the spread of the humans does not stand for its own.
             wide, narrow = (percentile_interval(resampled - human_resampled, level, people.n_personas) for level in (0.95, 0.90))
     low, high = _ends(interval)
-    human_low, human_high = _ends(percentile_interval(human_resampled))
+    human_low, human_high = _ends(None if human_resampled is None else percentile_interval(human_resampled))
     difference_low, difference_high = _ends(wide)
     metric = Metric(
         name=name,
-        unit=unit,
+        unit=unit_of(name, people.scale),
         value=value,
         low=low,
         high=high,
@@ -337,18 +354,18 @@ def _summary(name: str, people: _People) -> tuple[Metric, Interval | None]:
     return metric, narrow
 
 
-def _distance(name: str, people: _People, p: float | None) -> tuple[Metric, Interval | None]:
+def _distance(name: str, distance: Distance, people: _People, p: float | None) -> tuple[Metric, Interval | None]:
     """A distance of both sides, with its one-sided 95 % bound as an interval from 0."""
-    unit, distance = DISTANCES[name]
     value = float(distance(people.support, people.counts, people.human_counts)) if people.counts.any() else None
     interval = bound = None
     # People who all give the same (mode collapse) do not show how they vary: the spread of the humans does not stand for it.
-    if people.draws is not None and value is not None and np.count_nonzero(people.counts) > 1:
+    if people.draws is not None and people.human_draws is not None and value is not None and np.count_nonzero(people.counts) > 1:
         resampled = distance(people.support, people.draws, people.human_draws)
         interval = distance_interval(resampled, value, p, n=people.n_personas)
         bound = distance_interval(resampled, value, None, 0.90, people.n_personas)
     low, high = _ends(interval)
-    return Metric(name=name, unit=unit, value=value, low=low, high=high, p=p), None if bound is None else Interval(0.0, bound.high)
+    metric = Metric(name=name, unit=unit_of(name, people.scale), value=value, low=low, high=high, p=p)
+    return metric, None if bound is None else Interval(0.0, bound.high)
 
 
 def _equivalence(metric: Metric, margin: float, interval: Interval | None) -> Equivalence:
@@ -361,19 +378,20 @@ def _known(value: Floats) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _matched(arm: Arm, cleaning: Cleaning, rng: np.random.Generator, n_resamples: int) -> tuple[Metric, int]:
+def _matched(arm: Arm, people: HumanSample, rng: np.random.Generator, n_resamples: int) -> tuple[Metric, int]:
     """`l1_per_dialogue` with everything beside it, and the number of matched pairs; a pair goes if the rule drops either side."""
+    most = people.scale.high
     pairs = [
         (simulated, human, persona)
         for simulated, human, persona in zip(arm.cents.tolist(), arm.human_cents, arm.personas, strict=True)
-        if arm.which == "actual" and human is not None and not (cleaning == "drop" and max(simulated, human) > MAX_CENTS)
+        if arm.which == "actual" and human is not None and not (people.cleaning == "drop" and max(simulated, human) > most)
     ]
     if not pairs:
-        return Metric(name="l1_per_dialogue", unit="dollars"), 0
+        return Metric(name="l1_per_dialogue", unit="dollars" if people.scale.money else people.scale.unit), 0
     simulated = np.array([s for s, _, _ in pairs], dtype=np.int64)
     human = np.array([h for _, h, _ in pairs], dtype=np.int64)
-    if cleaning == "cap":
-        simulated, human = np.minimum(simulated, MAX_CENTS), np.minimum(human, MAX_CENTS)
+    if people.cleaning == "cap":
+        simulated, human = np.minimum(simulated, most), np.minimum(human, most)
     interval = bootstrap_ratio(np.abs(simulated - human) / 100, [person(p) for _, _, p in pairs], rng=rng, n_resamples=n_resamples)
     low, high = _ends(interval)
     each = {persona: h for (_, _, persona), h in zip(pairs, human.tolist(), strict=True)}  # a persona's conversations share one human
@@ -403,11 +421,11 @@ def shuffled_l1(human: Cents) -> float:
     return float(2 * (below * (1 - below) * np.diff(support)).sum() / 100)
 
 
-def clean(cents: Cents, cleaning: Cleaning) -> tuple[Cents, Sequence[bool]]:
+def clean(cents: Cents, cleaning: Cleaning, scale: Scale) -> tuple[Cents, Sequence[bool]]:
     """Simulated donations after the rule, and which of the original ones are left."""
     if cleaning == "cap":
-        return np.minimum(cents, MAX_CENTS), [True] * len(cents)
-    kept = cents <= MAX_CENTS if cleaning == "drop" else np.ones(len(cents), dtype=bool)
+        return np.minimum(cents, scale.high), [True] * len(cents)
+    kept = cents <= scale.high if cleaning == "drop" else np.ones(len(cents), dtype=bool)
     return cents[kept], kept.tolist()
 
 

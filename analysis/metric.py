@@ -12,7 +12,7 @@ class Metric(Record):
         name: ``share_zero``, ``mean``, ``mean_positive``, ``median`` (of the simulated donations), ``ks``, ``cramer_von_mises``,
             ``l1_bins``, ``wasserstein``, ``l1_per_dialogue`` (simulated against human). ``share_zero`` and ``mean_positive``, the mean
             of those who give at all, are the two parts that make up the mean.
-        unit: ``share`` (0 to 1; 0 to 2 for ``l1_bins``), ``cents`` or ``dollars``.
+        unit: ``share`` (0 to 1; 0 to 2 for ``l1_bins``), that of the scale (``cents`` for the donation) or ``dollars``.
         value: the number.
         low, high: 95 % interval; None with fewer than two personas or if no resample differs from another.
         p: permutation p of a distance: how often people dealt out at random would be as far apart; None for everything else.

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from analysis.compare import DISTANCES, SUMMARIES, clean
+from analysis.compare import SUMMARIES, clean, distances_on, unit_of
 from analysis.distance import Floats, tabulate
 from analysis.samples import Arm, Cents, Cleaning, HumanSample, Which
 from analysis.uncertainty import Interval, bootstrap_table, distance_interval, percentile_interval, permutation_ps, upper_p
@@ -20,7 +20,7 @@ class Difference(Record):
 
     Attributes:
         metric: name of the metric. For a distance, negative means that the second condition is nearer to the humans.
-        unit: ``share``, ``cents`` or ``dollars``.
+        unit: ``share``, that of the scale (``cents``) or ``dollars``.
         value: second condition minus first.
         low, high: 95 % interval; personas are resampled with all their conversations under both conditions, and humans.
         p: permutation p of ``share_zero``, ``mean`` and ``l1_per_dialogue``: conditions are swapped at random within personas. None for
@@ -86,7 +86,7 @@ def compare_pairs(first: Arm, second: Arm, human: HumanSample, *, seed: int, n_r
     """
     if first.which != second.which:
         raise ValueError(f"{first.label!r} has {first.which} donations and {second.label!r} {second.which} ones, expected the same")
-    ours, theirs = _by_key(first, human.cleaning), _by_key(second, human.cleaning)
+    ours, theirs = _by_key(first, human), _by_key(second, human)
     keys = [key for key in ours if key in theirs]
     a = np.array([ours[key][0] for key in keys], dtype=np.int64)
     b = np.array([theirs[key][0] for key in keys], dtype=np.int64)
@@ -111,15 +111,15 @@ def compare_pairs(first: Arm, second: Arm, human: HumanSample, *, seed: int, n_r
     )
 
 
-def _by_key(arm: Arm, cleaning: Cleaning) -> dict[tuple[str, int], tuple[int, int | None]]:
+def _by_key(arm: Arm, people: HumanSample) -> dict[tuple[str, int], tuple[int, int | None]]:
     """(persona, seed) -> donation after the cleaning rule, and the matched human's (None if there is none or the rule drops it)."""
-    cents, kept = clean(arm.cents, cleaning)
+    cents, kept = clean(arm.cents, people.cleaning, people.scale)
     rows = [row for row, keep in zip(zip(arm.personas, arm.seeds, arm.human_cents, strict=True), kept, strict=True) if keep]
     found: dict[tuple[str, int], tuple[int, int | None]] = {}
     for (persona, seed, human), donation in zip(rows, cents.tolist(), strict=True):
         if (persona, seed) in found:
             raise ValueError(f"{arm.label!r} has two conversations of persona {persona!r} with seed {seed!r}, expected one a pair")
-        human_left, _ = clean(np.array([] if human is None else [human], dtype=np.int64), cleaning)
+        human_left, _ = clean(np.array([] if human is None else [human], dtype=np.int64), people.cleaning, people.scale)
         found[persona, seed] = donation, int(human_left[0]) if len(human_left) else None
     return found
 
@@ -135,12 +135,11 @@ def _differences(
     human_counts = tabulate(human, support)
     rng_people, rng_human, rng_swap, rng_p = np.random.default_rng(seed).spawn(4)
     drawn = rng_people.multinomial(n_personas, np.full(n_personas, 1 / n_personas), size=n_resamples)
-    human_draws = bootstrap_table(human_counts, sample.n_effective, rng=rng_human, n_resamples=n_resamples)
     both = tables.sum(axis=1)
     swapped = rng_swap.integers(2, size=(n_resamples, n_personas)) @ (tables[1] - tables[0])
 
     found = []
-    for name, (unit, summary) in SUMMARIES.items():
+    for name, summary in SUMMARIES.items():
         of = partial(summary, support)
         value = float(of(both[1]) - of(both[0]))
         interval = (
@@ -152,22 +151,27 @@ def _differences(
         p = None
         if n_personas > 1 and name in ("share_zero", "mean"):
             p = upper_p(np.abs(of(both[1] - swapped) - of(both[0] + swapped)), abs(value))
+        unit = unit_of(name, sample.scale)
         found.append(Difference(metric=name, unit=unit, value=None if np.isnan(value) else value, low=low, high=high, p=p))
+    if sample.n == 0:
+        return found
+    human_draws = bootstrap_table(human_counts, sample.n_effective, rng=rng_human, n_resamples=n_resamples)
+    distances = distances_on(sample.scale)
     persona_names = [str(i) for i in persona_of]
     ps: list[Mapping[str, float]] = [{}, {}]
     if n_personas > 1:
-        distances = {name: distance for name, (_, distance) in DISTANCES.items()}
         ps = [
             permutation_ps(x, human, distances, rng=rng_p, n_resamples=n_resamples, clusters=persona_names, n_effective=sample.n_effective)
             for x in (a, b)
         ]
-    for name, (unit, distance) in DISTANCES.items():
+    for name, distance in distances.items():
         values = [float(distance(support, counts, human_counts)) for counts in both]
         interval = None
         if n_personas > 1 and (np.count_nonzero(both, axis=1) > 1).all():  # one amount alone does not show how it varies
             resampled = [distance(support, drawn @ table, human_draws) for table in tables]
             interval = _distance_difference(values, resampled, [p[name] for p in ps], n_personas)
         low, high = interval or (None, None)
+        unit = unit_of(name, sample.scale)
         found.append(Difference(metric=name, unit=unit, value=values[1] - values[0], low=low, high=high, p=None))
     return found
 

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.compare import Comparison
+from vs_sim.scenario import Scale
 
 MAX_ARMS = 8
 WIDTH_INCHES = 7.2
@@ -53,7 +54,8 @@ def draw_distributions(ax: Axes, comparisons: Sequence[Comparison]) -> None:
     """
     first = _checked(comparisons)
     places = range(len(first.bin_edges))
-    ax.bar(places, first.human_bin_shares, width=0.86, color=HUMAN_FILL, edgecolor=HUMAN_EDGE, linewidth=0.8, zorder=1)
+    if first.n_human:
+        ax.bar(places, first.human_bin_shares, width=0.86, color=HUMAN_FILL, edgecolor=HUMAN_EDGE, linewidth=0.8, zorder=1)
     drawn = [(style, c.bin_shares) for style, c in zip(STYLES, comparisons, strict=False) if c.bin_shares is not None]
     step = 0.66 / max(len(drawn), 3)
     for i, (style, bin_shares) in enumerate(drawn):
@@ -61,11 +63,11 @@ def draw_distributions(ax: Axes, comparisons: Sequence[Comparison]) -> None:
         x = [place + offset for place in places]
         ax.vlines(x, 0, bin_shares, color=style.color, linewidth=0.9, zorder=2)
         ax.plot(x, bin_shares, linestyle="", clip_on=False, zorder=3, **_marker(style, 4.6 if len(drawn) <= 4 else 3.8))
-    highest = max([*first.human_bin_shares, *(share for _, bin_shares in drawn for share in bin_shares)])
+    highest = max([0.1, *first.human_bin_shares, *(share for _, bin_shares in drawn for share in bin_shares)])
     ax.set_ylim(0, min(1.0, highest * 1.08))
     ax.set_xticks(list(places), _bin_labels(first))
     ax.set_xlim(-0.6, len(places) - 0.4)
-    ax.set_xlabel("donation")
+    ax.set_xlabel(_axis(first.scale))
     ax.set_ylabel("share of conversations")
     _plain(ax)
 
@@ -82,24 +84,28 @@ def draw_ecdfs(ax: Axes, comparisons: Sequence[Comparison]) -> None:
         comparisons: of one study, 1 to 8, all against the same humans; those without a donation are left out.
     """
     first = _checked(comparisons)
+    scale = first.scale
 
     def steps(c: Comparison, ecdf: Sequence[float]) -> tuple[list[float], list[float]]:
-        return [0.0, *(cents / 100 for cents in c.support), max(c.support[-1] / 100, 2.0)], [0.0, *ecdf, 1.0]
+        return [scale.low, *c.support, max(c.support[-1], scale.high)], [0.0, *ecdf, 1.0]
 
-    x, human = steps(first, first.human_ecdf)
-    for width in _bands(comparisons):
-        low, high = [max(0.0, y - width) for y in human[1:]], [min(1.0, y + width) for y in human[1:]]
-        ax.fill_between(x[1:], low, high, step="post", color=BAND, alpha=0.45, linewidth=0, zorder=1)
-    ax.plot(x, human, drawstyle="steps-post", color=HUMAN_EDGE, linewidth=2.0, solid_capstyle="butt", zorder=2)
+    if first.n_human:
+        x, human = steps(first, first.human_ecdf)
+        for width in _bands(comparisons):
+            low, high = [max(0.0, y - width) for y in human[1:]], [min(1.0, y + width) for y in human[1:]]
+            ax.fill_between(x[1:], low, high, step="post", color=BAND, alpha=0.45, linewidth=0, zorder=1)
+        ax.plot(x, human, drawstyle="steps-post", color=HUMAN_EDGE, linewidth=2.0, solid_capstyle="butt", zorder=2)
     for style, c in zip(STYLES, comparisons, strict=False):
         if c.ecdf is not None:
             x, y = steps(c, c.ecdf)
             ax.plot(x, y, drawstyle="steps-post", color=style.color, linestyle=style.dashes, linewidth=1.3, zorder=3)
-    ax.set_xlim(-0.03, 2.03)
+    margin = (scale.high - scale.low) * 0.015
+    ax.set_xlim(scale.low - margin, scale.high + margin)
     ax.set_ylim(0, 1.01)
-    ax.set_xticks([0, 0.5, 1, 1.5, 2], ["$0", "$0.50", "$1", "$1.50", "$2"])
-    ax.set_xlabel("donation")
-    ax.set_ylabel("share that gave at most this")
+    ticks = [scale.low + (scale.high - scale.low) * i / 4 for i in range(5)]
+    ax.set_xticks(ticks, [_amount(scale, tick) for tick in ticks])
+    ax.set_xlabel(_axis(scale))
+    ax.set_ylabel("share at or below this")
     _plain(ax)
 
 
@@ -127,9 +133,12 @@ def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:
     draw_ecdfs(right, comparisons)
     for ax in (left, right):
         ax.xaxis.set_label_coords(0.5, -0.36 / 2.43)  # level with each other, below labels of two lines
-    handles: list[Any] = [(Patch(facecolor=HUMAN_FILL, edgecolor=HUMAN_EDGE, linewidth=0.8), Line2D([], [], color=HUMAN_EDGE, lw=2))]
-    people = f" ({first.n_human_people} people)" if first.n_human_people not in (None, first.n_human) else ""
-    labels = [f"humans, n = {first.n_human}{people}"]
+    handles: list[Any] = []
+    labels: list[str] = []
+    if first.n_human:
+        handles.append((Patch(facecolor=HUMAN_FILL, edgecolor=HUMAN_EDGE, linewidth=0.8), Line2D([], [], color=HUMAN_EDGE, lw=2)))
+        people = f" ({first.n_human_people} people)" if first.n_human_people not in (None, first.n_human) else ""
+        labels.append(f"humans, n = {first.n_human}{people}")
     if _bands(comparisons):
         handles.append(Patch(facecolor=BAND, alpha=0.6, linewidth=0))
         labels.append("humans against humans, as many as personas, 95 %")
@@ -183,10 +192,10 @@ def _checked(comparisons: Sequence[Comparison]) -> Comparison:
 
 def _legend_label(c: Comparison) -> str:
     if c.n == 0:
-        return f"{c.arm}: no donation ({c.n_missing} missing)"
+        return f"{c.arm}: no {c.scale.name} ({c.n_missing} missing)"
     ks = c.metric("ks").value
     missing = f" ({c.n_missing} missing)" if c.n_missing else ""
-    return f"{c.arm}, n = {c.n}{missing}, KS {ks:.3f}".replace("KS 0.", "KS .")
+    return f"{c.arm}, n = {c.n}{missing}" + (f", KS {ks:.3f}".replace("KS 0.", "KS .") if ks is not None else "")
 
 
 def _bands(comparisons: Sequence[Comparison]) -> list[float]:
@@ -196,22 +205,29 @@ def _bands(comparisons: Sequence[Comparison]) -> list[float]:
 
 
 def _bin_labels(c: Comparison) -> list[str]:
-    """What each bin holds, in dollars where it is a whole dollar and in cents below one."""
+    """What each bin holds; cents as dollars where it is a whole dollar and in cents below one."""
     labels = []
     for low, end in zip(c.bin_edges, [*c.bin_edges[1:], None], strict=True):
         if end is None:
-            labels.append(_money(low) + ("+" if c.support[-1] > low else ""))
+            labels.append(_amount(c.scale, low) + ("+" if c.support[-1] > low else ""))
         elif end - low == 1:
-            labels.append(_money(low))
-        elif end <= 100:
+            labels.append(_amount(c.scale, low))
+        elif c.scale.money and end <= 100:
             labels.append(f"{low}–\n{end - 1}¢")
         else:
-            labels.append(f"{_money(low)}–\n{_money(end - 1)}")
+            labels.append(f"{_amount(c.scale, low)}–\n{_amount(c.scale, end - 1)}")
     return labels
 
 
-def _money(cents: int) -> str:
-    return f"${cents // 100}" if cents % 100 == 0 else f"${cents / 100:.2f}"
+def _axis(scale: Scale) -> str:
+    return scale.name if scale.unit in ("cents", "%") else f"{scale.name}, {scale.unit}"
+
+
+def _amount(scale: Scale, amount: float) -> str:
+    """An amount as short as an axis wants it; a unit that is a word stands beside the axis."""
+    if not scale.money:
+        return f"{amount:g}%" if scale.unit == "%" else f"{amount:g}"
+    return f"${amount / 100:.0f}" if amount % 100 == 0 else f"${amount / 100:.2f}"
 
 
 def _marker(style: Style, size: float) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vs_sim.human.reference import person
-from vs_sim.records import MAX_CENTS, ConversationSpec, Transcript
+from vs_sim.records import ConversationSpec, Transcript
+from vs_sim.scenario import DEFAULT, Scale, load_scenario
 
 if TYPE_CHECKING:
     from vs_sim.second_reader import Reading
@@ -23,8 +25,15 @@ Cleaning = Literal["drop", "cap", "all"]
 Which = Literal["actual", "stated"]
 
 P4G_SOURCE = "actual donations after the 1,017 dialogues of PersuasionForGood (Wang et al., ACL 2019; Apache-2.0)"
+NO_HUMANS = "no human data"
 NOT_RUN = "not run"
 UNDETERMINED = "undetermined"
+
+
+@cache
+def donation_scale() -> Scale:
+    """The scale of PersuasionForGood: 0 to 200 cents."""
+    return load_scenario(DEFAULT).scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +41,10 @@ class HumanSample:
     """Donations of humans after a named cleaning rule.
 
     Attributes:
-        cents: donations that are left, whole cents, sorted.
-        cleaning: what was done with amounts above 200 cents.
-        n_dropped: number of amounts above 200 cents that were left out; 0 unless the rule is ``"drop"``.
-        n_capped: number of amounts above 200 cents that were set to 200; 0 unless the rule is ``"cap"``.
+        cents: donations that are left, whole cents (of another scenario: whole units of its scale), sorted.
+        cleaning: what was done with amounts above the scale (200 cents).
+        n_dropped: number of amounts above the scale that were left out; 0 unless the rule is ``"drop"``.
+        n_capped: number of amounts above the scale that were set to its end; 0 unless the rule is ``"cap"``.
         source: whose donations these are.
         which: the donation decided in private (``"actual"``) or said in the chat (``"stated"``).
         n_missing: number of humans left out because their donation is not known or cannot be told.
@@ -43,6 +52,7 @@ class HumanSample:
         design_effect: how many times more the distribution varies than it would if every donation were another person's (Kish 1965);
             1 if they are, or if the people are not known.
         n_second: how many of the donations, cleaned ones included, a second reader read where the rules left the dialogue open.
+        scale: what was decided on.
     """
 
     cents: Cents
@@ -55,6 +65,7 @@ class HumanSample:
     n_people: int | None = None
     design_effect: float = 1.0
     n_second: int = 0
+    scale: Scale = field(default_factory=donation_scale)
 
     @property
     def n(self) -> int:
@@ -67,7 +78,14 @@ class HumanSample:
         return max(1, min(self.n, round(self.n / self.design_effect)))
 
 
-def human_sample(cents: Iterable[int], cleaning: Cleaning, source: str, people: Sequence[str] | None = None) -> HumanSample:
+def no_humans(scale: Scale, cleaning: Cleaning = "drop") -> HumanSample:
+    """The reference of a scenario without human data: conditions are then described and compared with each other alone."""
+    return HumanSample(cents=np.zeros(0, dtype=np.int64), cleaning=cleaning, n_dropped=0, n_capped=0, source=NO_HUMANS, scale=scale)
+
+
+def human_sample(
+    cents: Iterable[int], cleaning: Cleaning, source: str, people: Sequence[str] | None = None, scale: Scale | None = None
+) -> HumanSample:
     """Human donations as the reference of a comparison.
 
     Args:
@@ -76,6 +94,7 @@ def human_sample(cents: Iterable[int], cleaning: Cleaning, source: str, people: 
             them.
         source: whose donations these are, for tables.
         people: who gave each; None if it is not known.
+        scale: what was decided on; None for the donation.
 
     Raises:
         ValueError: if the rule is unknown, an amount is negative, or there are not as many people as amounts.
@@ -87,12 +106,13 @@ def human_sample(cents: Iterable[int], cleaning: Cleaning, source: str, people: 
         raise ValueError(f"{len(amounts)} donations of {len(people)} people, expected one name for each donation")
     if len(amounts) and amounts.min() < 0:
         raise ValueError(f"a donation of {int(amounts.min())!r} cents is negative, expected 0 or more")
-    above = amounts > MAX_CENTS
+    scale = scale or donation_scale()
+    above = amounts > scale.high
     left = ~above if cleaning == "drop" else np.ones(len(amounts), dtype=bool)
     givers = None if people is None else [name for name, kept in zip(people, left, strict=True) if kept]
     amounts = amounts[left]
     if cleaning == "cap":
-        amounts = np.minimum(amounts, MAX_CENTS)
+        amounts = np.minimum(amounts, scale.high)
     return HumanSample(
         cents=np.sort(amounts),
         cleaning=cleaning,
@@ -101,6 +121,7 @@ def human_sample(cents: Iterable[int], cleaning: Cleaning, source: str, people: 
         source=source,
         n_people=None if givers is None else len(set(givers)),
         design_effect=1.0 if givers is None else design_effect(amounts, givers),
+        scale=scale,
     )
 
 
@@ -155,6 +176,7 @@ def human_donations(
     cleaning: Cleaning,
     source: str,
     readings: Mapping[str, Reading] | None = None,
+    scale: Scale | None = None,
 ) -> HumanSample:
     """Donations of the humans of a reference (`vs_sim.human.reference`), each read as that of a simulated persuadee would be.
 
@@ -165,6 +187,7 @@ def human_donations(
         cleaning: what to do with amounts above 200 cents, as in `human_sample`.
         source: whose donations these are, for tables.
         readings: as in `donations`; those of the same second reader, so that both sides are read alike.
+        scale: what was decided on; None for the donation.
 
     Raises:
         ValueError: if `which` or the rule is unknown.
@@ -173,7 +196,7 @@ def human_donations(
         raise ValueError(f"unknown donation {which!r}, expected 'actual' or 'stated'")
     found = [(*_donation(transcript, which, readings), person(transcript.spec.persuadee)) for transcript in transcripts]
     known = [(cents, who) for cents, _, who in found if isinstance(cents, int)]
-    sample = human_sample([cents for cents, _ in known], cleaning, source, [who for _, who in known])
+    sample = human_sample([cents for cents, _ in known], cleaning, source, [who for _, who in known], scale)
     n_second = sum(by_second for _, by_second, _ in found)
     return replace(sample, which=which, n_missing=len(found) - len(known), n_second=n_second)
 

@@ -12,7 +12,7 @@ from analysis.compare import Comparison
 from analysis.grid import Grid
 from analysis.metric import Metric
 from analysis.pairs import Difference
-from vs_sim.records import MAX_CENTS
+from vs_sim.scenario import Scale
 
 WIDTH = 100
 """Characters of the plain-text table."""
@@ -27,7 +27,7 @@ NARROW = 6
 """Characters of the column with n."""
 
 HUMANS = "humans"
-WHICH = {"actual": "Actual donations, decided in private after the chat", "stated": "Stated donations, said in the chat"}
+WHICH = {"actual": "Actual {}s, decided in private after the chat", "stated": "Stated {}s, said in the chat"}
 
 
 def tidy(grid: Grid) -> pd.DataFrame:
@@ -126,7 +126,7 @@ def write_csv(grid: Grid, path: Path) -> None:
 
 
 def render(grid: Grid) -> str:
-    """The tables for a terminal: at most 100 columns, dollars, 95 % intervals in brackets.
+    """The tables for a terminal: at most 100 columns, cents as dollars, 95 % intervals in brackets.
 
     Args:
         grid: the comparisons of one study, at least one.
@@ -135,15 +135,32 @@ def render(grid: Grid) -> str:
         ValueError: if there is no comparison or they have different humans or donations.
     """
     first = _checked(grid.comparisons)
-    lines = [f"{WHICH[first.which]}, in dollars, with 95 % intervals", ""]
-    lines.append(_line("", "n", "share of $0", "mean", "mean of those > 0", "median"))
+    scale = first.scale
+    what, unit = WHICH[first.which].format(scale.name), "dollars" if scale.money else scale.unit
+    lines = [f"{what}, in {unit}, with 95 % intervals", ""]
+    lines.append(_line("", "n", f"share of {_zero(scale)}", "mean", "mean of those > 0", "median"))
     summaries = ("share_zero", "mean", "mean_positive", "median")
-    human = [first.metric(name) for name in summaries]
-    lines += _row(_people(grid.comparisons), str(first.n_human), *(_cell(m, m.human, m.human_low, m.human_high) for m in human))
+    if first.n_human:
+        human = [first.metric(name) for name in summaries]
+        lines += _row(_people(grid.comparisons), str(first.n_human), *(_cell(m, m.human, m.human_low, m.human_high) for m in human))
     for c in grid.comparisons:
         lines += _row(c.arm, str(c.n), *(_own(c.metric(name)) for name in summaries))
+    if first.n_human:
+        lines += ["", *_distances(grid), "", *_tests(grid)]
+    if grid.pairs:
+        lines += ["", *_pairs(grid)]
+    lines += ["", *_equivalences(grid.comparisons), *_notes(grid)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
-    lines += ["", "Distance from the humans (floor: humans against humans at that n, mean and 95 % quantile)", ""]
+
+def _zero(scale: Scale) -> str:
+    return "$0" if scale.money else "0"
+
+
+def _distances(grid: Grid) -> list[str]:
+    """How far each condition is from the humans, with floor and baselines."""
+    zero = _zero(grid.comparisons[0].scale)
+    lines = ["Distance from the humans (floor: humans against humans at that n, mean and 95 % quantile)", ""]
     distances = ("ks", "l1_bins", "wasserstein", "l1_per_dialogue")
     lines.append(_line("", "", "KS", "L1 of bins", "Wasserstein", "L1 per dialogue"))
     for c in grid.comparisons:
@@ -151,16 +168,12 @@ def render(grid: Grid) -> str:
         lines += _row(c.arm, "", *(_own(m) for m in metrics))
         lines += _row("  floor", "", *(_floor(m) for m in metrics))
     for label, field in (
-        ("all give $0", "baseline_zero"),
+        (f"all give {zero}", "baseline_zero"),
         ("all give median", "baseline_median"),
         ("shuffled", "baseline_shuffled"),
     ):
         lines += _baseline(grid.comparisons, distances, label, field)
-    lines += ["", *_tests(grid)]
-    if grid.pairs:
-        lines += ["", *_pairs(grid)]
-    lines += ["", *_equivalences(grid.comparisons), *_notes(grid)]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return lines
 
 
 def _people(comparisons: Sequence[Comparison]) -> str:
@@ -194,9 +207,14 @@ def _pairs(grid: Grid) -> list[str]:
     tests = {test.metric: test for test in grid.pair_tests}
     has_l1 = any(d.metric == "l1_per_dialogue" for pair in grid.pairs for d in pair.differences)
     names = ("share_zero", "mean", "ks", "l1_per_dialogue" if has_l1 else "wasserstein")
-    last = "L1 per dialogue" if names[-1] == "l1_per_dialogue" else "Wasserstein"
-    lines = ["Paired differences: same personas, same seeds (a distance below 0 is nearer to the humans)", ""]
-    lines.append(_wide("", "share of $0", "mean", "KS", last))
+    first = grid.comparisons[0]
+    heads = [f"share of {_zero(first.scale)}", "mean", "KS", "L1 per dialogue" if has_l1 else "Wasserstein"]
+    if first.n_human:
+        lines = ["Paired differences: same personas, same seeds (a distance below 0 is nearer to the humans)", ""]
+    else:
+        names, heads = ("share_zero", "mean", "mean_positive", "median"), [*heads[:2], "mean of those > 0", "median"]
+        lines = ["Paired differences: same personas, same seeds", ""]
+    lines.append(_wide("", *heads))
     for i, pair in enumerate(grid.pairs):
         found = {d.metric: d for d in pair.differences}
         lines += textwrap.wrap(f"{pair.second} minus {pair.first}, {pair.n_pairs} pairs", WIDTH)
@@ -219,7 +237,9 @@ def _signed(d: Difference | None) -> str:
     def text(value: float) -> str:
         if d.unit == "share":
             return f"{value:+.3f}".replace("0.", ".", 1)
-        return f"{value / 100 if d.unit == 'cents' else value:+.2f}"
+        if d.unit == "cents":
+            return f"{value / 100:+.2f}"
+        return f"{value:+.2f}" if d.unit == "dollars" else f"{value:+.1f}"
 
     return text(d.value) if d.low is None or d.high is None else f"{text(d.value)} [{text(d.low)}, {text(d.high)}]"
 
@@ -230,7 +250,7 @@ def _equivalences(comparisons: Sequence[Comparison]) -> list[str]:
     for c in comparisons:
         for e in c.equivalences:
             metric = Metric(name=e.metric, unit=e.unit)
-            money = "$" if e.unit == "cents" else ""
+            money = "$" if c.scale.money and e.unit == c.scale.unit else ""
             distance = c.metric(e.metric).human is None
             if e.low is None or e.high is None:
                 found = "cannot be told"
@@ -241,7 +261,7 @@ def _equivalences(comparisons: Sequence[Comparison]) -> list[str]:
                 found = ("shown" if e.shown else "not shown") + f", 90 % interval of the difference [{low}, {high}]"
             within = "below" if distance else "within +-"
             notes.append(f"Equivalence, {c.arm}: {e.metric} {within} {money}{_number(metric, e.margin)} of the humans: {found}.")
-    if not notes:
+    if not notes and comparisons[0].n_human:
         notes.append("Equivalence: the study declares no [margins], so nothing here says that a condition is like the humans.")
     return _wrapped(notes)
 
@@ -249,16 +269,20 @@ def _equivalences(comparisons: Sequence[Comparison]) -> list[str]:
 def _notes(grid: Grid) -> list[str]:
     comparisons = grid.comparisons
     first = comparisons[0]
+    scale = first.scale
+    most = f"${scale.high / 100:g}" if scale.money else scale.text(scale.high)
     rule = {
-        "drop": f"amounts above ${MAX_CENTS / 100:.0f} dropped ({first.n_human_dropped} of the humans')",
-        "cap": f"amounts above ${MAX_CENTS / 100:.0f} set to ${MAX_CENTS / 100:.0f} ({first.n_human_capped} of the humans')",
+        "drop": f"amounts above {most} dropped ({first.n_human_dropped} of the humans')",
+        "cap": f"amounts above {most} set to {most} ({first.n_human_capped} of the humans')",
         "all": "all amounts kept",
     }[first.cleaning]
     notes = [f"Humans: {first.human_source}. Cleaning: {first.cleaning}, {rule}."]
+    if not first.n_human:
+        notes = ["No human data: conditions are described and compared with each other, and nothing here says how people would decide."]
     if first.n_human_people is not None and first.n_human_people < first.n_human:
         notes.append(
-            f"The {first.n_human:,} human donations come from {first.n_human_people:,} people and are worth {first.n_human_effective:,} "
-            "independent ones: intervals, p and floor reckon with these."
+            f"The {first.n_human:,} human {scale.name}s come from {first.n_human_people:,} people and are worth "
+            f"{first.n_human_effective:,} independent ones: intervals, p and floor reckon with these."
         )
     cleaned = [f"{c.arm} {c.n_cleaned}" for c in comparisons if c.n_cleaned]
     if cleaned:
@@ -284,13 +308,11 @@ def _notes(grid: Grid) -> list[str]:
     for c in comparisons:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(c.missing.items()))
         notes.append(f"Missing, {c.arm}: {c.n_missing} of {c.n_planned} conversations" + (f" ({reasons})." if reasons else "."))
-    notes.append(
-        f"KS and L1 of bins (0 to 2, over bins that begin at {', '.join(map(str, first.bin_edges))} cents) are shares; Wasserstein and L1 "
-        "per dialogue are dollars; CvM (Cramer-von Mises) is the squared difference of the distribution functions, averaged over both "
-        f"samples. {first.n_resamples} resamples. Intervals of distances are corrected for what resampling adds. A condition is farther "
-        "from the humans than 95 % of as many humans are if its distance exceeds the second number of its floor."
-    )
-    if grid.pairs:
+    if first.n_human:
+        notes.append(_reading(first))
+    else:
+        notes.append(f"{first.n_resamples} resamples.")
+    if grid.pairs and first.n_human:
         notes.append("A difference of distances has no p: conditions that are equally far from the humans need not be alike.")
     if any(c.n > c.n_personas for c in comparisons):
         notes.append(
@@ -309,6 +331,18 @@ def _notes(grid: Grid) -> list[str]:
     if few:
         notes.append(f"WARNING: fewer than {FEW} personas in {', '.join(few)}: intervals and p mean little at such a size.")
     return _wrapped(notes)
+
+
+def _reading(c: Comparison) -> str:
+    """How the distances are to be read."""
+    units = "dollars" if c.scale.money else c.scale.unit
+    bins = f"{', '.join(map(str, c.bin_edges))} {c.scale.unit}"
+    return (
+        f"KS and L1 of bins (0 to 2, over bins that begin at {bins}) are shares; Wasserstein and L1 per dialogue are {units}; CvM "
+        "(Cramer-von Mises) is the squared difference of the distribution functions, averaged over both samples. "
+        f"{c.n_resamples} resamples. Intervals of distances are corrected for what resampling adds. A condition is farther from the humans "
+        "than 95 % of as many humans are if its distance exceeds the second number of its floor."
+    )
 
 
 def _wrapped(notes: Sequence[str]) -> list[str]:
@@ -338,14 +372,14 @@ def _line(label: str, narrow: str, *cells: str) -> str:
 
 
 def _number(metric: Metric, value: float | None) -> str:
-    """Cents are shown as dollars with two digits; shares with three and no leading 0, as papers print them."""
+    """Cents are shown as dollars with two digits, other units with one; shares with three and no leading 0, as papers print them."""
     if value is None:
         return "-"
     if metric.unit == "cents":
         return f"{value / 100:.2f}"
     if metric.unit == "share" and value < 0.9995 and metric.name != "l1_bins":
         return f"{value:.3f}"[1:]
-    return f"{value:.2f}"
+    return f"{value:.2f}" if metric.unit in ("share", "dollars") else f"{value:.1f}"
 
 
 def _cell(metric: Metric, value: float | None, low: float | None, high: float | None) -> str:

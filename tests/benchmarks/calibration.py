@@ -61,7 +61,7 @@ def type_one(rng: np.random.Generator, n_runs: int) -> None:
         textbook = []
         for _ in range(n_runs):
             a, b = rng.choice(HUMAN, n), rng.choice(HUMAN, len(HUMAN))
-            found = permutation_ps(a, b, {name: d for name, (_, d) in DISTANCES.items()}, rng=rng, n_resamples=199)
+            found = permutation_ps(a, b, DISTANCES, rng=rng, n_resamples=199)
             for name, p in found.items():
                 ours[name].append(p <= 0.05)
             textbook.append(bool(stats.ks_2samp(a, b, method="asymp").pvalue <= 0.05))
@@ -101,8 +101,8 @@ def type_one_people(rng: np.random.Generator, n_runs: int) -> None:
 
 def truth(weight: float) -> dict[str, float]:
     """Metric -> its value for a crowd without end."""
-    found = {name: float(summary(SUPPORT, population(weight))) for name, (_, summary) in SUMMARIES.items() if name != "median"}
-    return found | {name: float(distance(SUPPORT, population(weight), SHARE)) for name, (_, distance) in DISTANCES.items()}
+    found = {name: float(summary(SUPPORT, population(weight))) for name, summary in SUMMARIES.items() if name != "median"}
+    return found | {name: float(distance(SUPPORT, population(weight), SHARE)) for name, distance in DISTANCES.items()}
 
 
 def coverage(rng: np.random.Generator, n_runs: int) -> None:

@@ -62,7 +62,8 @@ def _print_and_draw(run: Path, grid: Grid, human: Path | None) -> None:
     name = "comparison" + ("" if first.which == study["outcome"] else f"-{first.which}")
     name += ("" if first.cleaning == "drop" else f"-{first.cleaning}") + (f"-with-{human.resolve().name}" if human else "")
     rule = {"drop": "amounts above $2 dropped", "cap": "amounts above $2 set to $2", "all": "all amounts kept"}[first.cleaning]
-    what = f"{first.which.capitalize()} donations against the humans' {first.human_which} ones; {rule}."
+    what = f"{first.which.capitalize()} {first.scale.name}s"
+    what += f" against the humans' {first.human_which} ones; {rule}." if first.n_human else "; no human data."
     drawn: list[Path] = []
     with writing(run):
         write_csv(grid, run / f"{name}.csv")

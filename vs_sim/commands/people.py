@@ -29,11 +29,15 @@ def grid_of(run: Path, cleaning: Cleaning = "drop", outcome: Which | None = None
     """
     from analysis.grid import compare_all
     from analysis.samples import donations
+    from vs_sim.errors import InputError
     from vs_sim.store import RunFolder
 
     folder = RunFolder(run)
     study = folder.manifest()["study"]
     which = outcome or study["outcome"]
+    unit = study["scenario"]["scale"]["unit"]
+    if which == "stated" and unit != "cents":
+        raise InputError(f"{run}: what is said in the chat is read by rules that know money only, and this scenario's unit is {unit!r}")
     transcripts = folder.transcripts()
     arms = donations(transcripts, which, folder.planned(), _second(folder, study))
     people = people_of(human, which, cleaning, study, [transcript.spec.id for transcript in transcripts])
@@ -42,6 +46,8 @@ def grid_of(run: Path, cleaning: Cleaning = "drop", outcome: Which | None = None
 
 def people_of(reference: Path | None, which: Which, cleaning: Cleaning, study: dict[str, Any], own: Collection[str]) -> HumanSample:
     """The humans of a reference folder, read as the study's persuadees are; the shipped actual donations without one.
+
+    A scenario of which no humans are shipped has none unless a reference is given (`analysis.samples.no_humans`).
 
     Args:
         reference: reference folder; None for the frequencies shipped here.
@@ -54,16 +60,20 @@ def people_of(reference: Path | None, which: Which, cleaning: Cleaning, study: d
         InputError: no dialogue has a donation to compare with.
         HumanDataError: the folder is no reference, or was changed after it was made.
     """
-    if reference is None:
-        from analysis.samples import human_cents
+    from vs_sim.scenario import Scenario
 
-        return human_cents(cleaning)
+    scenario = Scenario.model_validate(study["scenario"])
+    if reference is None:
+        from analysis.samples import human_cents, no_humans
+
+        return human_cents(cleaning) if scenario.humans else no_humans(scenario.scale, cleaning)
     from analysis.samples import human_donations
     from vs_sim.errors import InputError
     from vs_sim.store import RunFolder
 
     transcripts, source = humans(reference, own)
-    people = human_donations(transcripts, which, cleaning, source=source, readings=_second(RunFolder(reference), study))
+    readings = _second(RunFolder(reference), study)
+    people = human_donations(transcripts, which, cleaning, source=source, readings=readings, scale=scenario.scale)
     if people.n == 0:
         left_out = f"{people.n_missing} cannot be told, {people.n_dropped} are above $2"
         raise InputError(

@@ -76,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
     study = _load(arguments)
     folder = RunFolder(_out(arguments))
     fetch_weights([*study.models, *([study.reader] if study.reader else [])])
-    with RunDisplay(watch=arguments.watch) as display:
+    with RunDisplay(watch=arguments.watch, scale=study.scenario.scale) as display:
         result = asyncio.run(run_study(study, folder, display))
     print(f"{result.n_complete} of {result.n_planned} conversations are complete in {folder.path}")
     compare_and_draw(folder.path)
@@ -111,18 +111,28 @@ def _half_width(text: str) -> tuple[str, float]:
 def _plan(arguments: argparse.Namespace) -> int:
     from analysis.precision import expected_precision, personas_for_width
     from analysis.samples import human_cents
+    from vs_sim.errors import InputError
     from vs_sim.human.reference import person
     from vs_sim.plan import estimate, plan
 
     study = _load(arguments)
     found = estimate(study)
     human = human_cents("drop")
-    precision = expected_precision(human, len({person(persona.id) for persona in study.persuadees}), seed=study.seed)
+    # How much people vary is known for the donation alone.
+    n_personas = len({person(persona.id) for persona in study.persuadees})
+    precision = expected_precision(human, n_personas, seed=study.seed) if study.scenario.humans else None
+    if precision is None and arguments.half_width:
+        raise InputError("--half-width needs to know how much people vary, and this scenario has no human data")
     needed = [(metric, width, personas_for_width(human, metric, width)) for metric, width in arguments.half_width]
     if arguments.json:
         conversations = [s.model_dump(mode="json") for s in plan(study)]
         asked = [{"metric": m, "half_width": w, "n_personas": n} for m, w, n in needed]
-        data = {**vars(found), "precision": precision.model_dump(mode="json"), "half_widths": asked, "conversations": conversations}
+        data = {
+            **vars(found),
+            "precision": precision.model_dump(mode="json") if precision else None,
+            "half_widths": asked,
+            "conversations": conversations,
+        }
         print(json.dumps(data, indent=2))
         return 0
     arms = f"{len(study.conditions)} conditions x {len(study.persuadee_models)} persuadee models x {len(study.persuadees)} persuadees"
@@ -137,7 +147,10 @@ def _plan(arguments: argparse.Namespace) -> int:
         print(f'cost: unknown; no price for {without} (give [run.prices."MODEL"] input = ..., output = ... in dollars per million tokens)')
     else:
         print(f"cost: about ${found.dollars:,.2f}")
-    _print_precision(study, human, precision)
+    if precision is None:
+        print("precision: not known beforehand; this scenario has no human data")
+    else:
+        _print_precision(study, human, precision)
     for metric, width, n_needed in needed:
         print(f"a 95 % interval of {metric} of +-{width:g}{' cents' if metric.startswith('mean') else ''}: {_takes(n_needed)}")
     return 0

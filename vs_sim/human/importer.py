@@ -37,6 +37,7 @@ from vs_sim.human.reference import (
 )
 from vs_sim.personas import Persona
 from vs_sim.records import MAX_CENTS, ConversationSpec, Decision, StopReason, Transcript, Turn
+from vs_sim.scenario import DEFAULT, load_scenario
 from vs_sim.store import FORMAT
 
 _NOT_WRITTEN = "cannot be written: {}; give another folder with --out"
@@ -323,6 +324,7 @@ def _manifest(reference: HumanReference) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "study": {
+            "scenario": load_scenario(DEFAULT).model_dump(mode="json"),
             "question": "What do people give after they were asked to in a chat?",
             "prediction": "None: these are the people whom simulations are compared with.",
             "persuader_model": MODEL,
