@@ -24,6 +24,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
+def is_person(model: str) -> bool:
+    """Whether the name of a "model" says that a person spoke: ``"human:persuasionforgood"``, ``"human:terminal"``."""
+    return model.startswith("human:")
+
+
 class Record(BaseModel):
     """A frozen record; unknown fields are refused, so that a file from another version is not read by mistake."""
 
@@ -186,8 +191,8 @@ class Turn(Record):
         index: place in the dialogue, from 0; the persuader has the even ones.
         role: who speaks.
         text: what was said.
-        distribution: the candidates that it was drawn from; None for the persuader, who is not sampled.
-        drawn: index of the candidate that was said; None for the persuader.
+        distribution: the candidates that it was drawn from; None for the persuader, who is not sampled, and for people.
+        drawn: index of the candidate that was said; None likewise.
         calls: the calls made for this turn; empty where `distribution` carries them.
     """
 

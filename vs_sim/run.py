@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-import platform
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
-from vs_sim import prompts
-from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError, VsSimError
+from vs_sim.errors import ContextFull, EndpointError, ReplyError, VsSimError
 from vs_sim.graph import Conversation, build_graph, step_name
+from vs_sim.manifest import manifest_of, study_content
 from vs_sim.models import Model, Request, default_concurrency, open_models
 from vs_sim.plan import plan
 from vs_sim.propose import Message
@@ -148,9 +144,9 @@ async def run_study(study: Study, folder: RunFolder, watcher: Watcher | None = N
     """
     watcher = watcher or Watcher()
     specs = plan(study)
-    _manifest(study, folder, specs)  # a folder of something else is refused before anything is written into it
+    manifest_of(study_content(study), study.run, folder, specs)  # a folder of something else is refused before anything is written into it
     async with Writer(folder) as writer:
-        manifest = _manifest(study, folder, specs)
+        manifest = manifest_of(study_content(study), study.run, folder, specs)
         complete = {t.spec.id for t in folder.transcripts() if t.complete}
         missing = [spec for spec in specs if spec.id not in complete]
         watcher.planned(specs, frozenset(s.id for s in specs if s.id in complete))
@@ -253,109 +249,3 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(inner)
     else:
         yield error
-
-
-def _manifest(study: Study, folder: RunFolder, specs: Sequence[ConversationSpec]) -> dict[str, Any]:
-    """The manifest of this start; a folder's earlier manifest must be of the same study, to which entries may have been added."""
-    content = study_content(study)
-    starts: list[dict[str, Any]] = []
-    if folder.manifest_path.exists():
-        earlier = folder.manifest()
-        changed = changed_keys(earlier["study"], content)
-        if changed:
-            raise RunFolderError(
-                f"{folder.path} holds a run of another study; changed since: {', '.join(changed)}. Conditions, persuadee "
-                "models, persuadees and replicates may be added, nothing else may change: undo the change, or give another folder "
-                "with --out"
-            )
-        starts = earlier["starts"]
-    elif folder.transcripts() or any(True for _ in folder.journal_rows()):
-        raise RunFolderError(f"{folder.path} holds a run whose manifest.json is gone; put it back, or give another folder with --out")
-    return {
-        "study": content,
-        "conversations": [spec.model_dump(mode="json") for spec in specs],
-        "prompts": prompts.texts(),
-        "starts": [*starts, _start(study)],
-        "reproducible": {
-            "yes": [
-                "the plan: conversation ids and seeds are sha256 of the study's content",
-                "the draws: each turn's generator is seeded by sha256(conversation seed, turn), whatever the order of arrival",
-                "replay: the journal answers every request of this run again, without a model",
-            ],
-            "no": [
-                "the replies of an API: providers do not promise equal samples for equal requests",
-                "the replies of an embedded model at a concurrency above 1, or on another processor or library version",
-            ],
-        },
-    }
-
-
-def study_content(study: Study) -> dict[str, Any]:
-    """A study as plain data, with the digest of the prompts and without [run]: what a run folder is held to."""
-    return {**study.model_dump(mode="json", exclude={"run"}, exclude_none=True), "prompts_sha256": prompts.digest()}
-
-
-_GROWING = {"conditions": "name", "persuadees": "id"}
-_FREE = {"second_reader"}
-"""Keys that shape no conversation: they may be added, changed or taken away at any time."""
-
-
-def changed_keys(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Names of the keys in which two study contents differ, beyond added conditions, persuadee models, persuadees and replicates."""
-    changed = []
-    for key in sorted({*earlier, *now}):
-        old, new = earlier.get(key), now.get(key)
-        if old == new or key in _FREE:
-            continue
-        if key in _GROWING:
-            name = _GROWING[key]
-            entries = {entry[name]: entry for entry in new or []}
-            for entry in old or []:
-                if entry[name] not in entries:
-                    changed.append(f"{key}.{entry[name]} (removed)")
-                elif entries[entry[name]] != entry:
-                    keys = sorted(k for k in {*entry, *entries[entry[name]]} if entry.get(k) != entries[entry[name]].get(k))
-                    changed.append(f"{key}.{entry[name]} ({', '.join(keys)})")
-        elif (key == "persuadee_models" and set(old or []) <= set(new or [])) or (
-            key == "replicates" and isinstance(old, int) and isinstance(new, int) and new > old
-        ):
-            continue
-        else:
-            changed.append(key)
-    # Which persuader a persuadee meets depends on the order of both: an insertion in front would change the partners of the rest.
-    old_ids, new_ids = ([p["id"] for p in content.get("persuadees", [])] for content in (earlier, now))
-    if new_ids[: len(old_ids)] != old_ids and not any(c.startswith("persuadees") for c in changed):
-        changed.append("persuadees (order)")
-    return changed
-
-
-def _start(study: Study) -> dict[str, Any]:
-    packages = ("vs-sim", "langgraph", "langchain-openai", "openai", "numpy", "xllamacpp")
-    versions: dict[str, str | None] = {}
-    for package in packages:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = None
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "run": json.loads(study.run.model_dump_json(exclude_none=True)),
-        "versions": {"python": platform.python_version(), **versions},
-        "git_commit": _git_commit(),
-    }
-
-
-def _git_commit() -> str | None:
-    """Commit of the checkout that this package runs from, with "-dirty" behind it if files differ; None outside a checkout."""
-    here = Path(__file__).parent
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
-            cwd=here,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None if found.returncode == 0 else None
