@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from analysis.acts import Act, acts
 from analysis.dynamics import agrees, read_rounds
-from analysis.measure import draw_people
-from analysis.uncertainty import bootstrap_ratio, percentile_interval, share_interval
+from analysis.scores import Scores, cell, f1, scores, share
+from analysis.uncertainty import bootstrap_ratio
 from vs_sim.human.reference import HumanReference, person
 from vs_sim.records import Record
 
@@ -59,34 +59,17 @@ class AnnotatedTurn:
     sentences: tuple[tuple[str, frozenset[str]], ...]
 
 
-class Checked(Record):
-    """How well the rules of one act do; what cannot be computed is None.
+class Checked(Scores):
+    """How well the rules of one act do, see `analysis.scores.Scores`.
 
     Attributes:
         act: the act.
         unit: ``"sentence"``, ``"turn"`` or ``"dialogue"``.
-        n_units, n_dialogues: how many there are.
-        n_annotated, n_found: how many have the act by people's labels, and by the rules.
-        precision, recall, f1: 0 to 1, each with the ends of its 95 % interval (people drawn with replacement; the exact
-            one of a precision or recall of 0 or 1, as if it were one yes or no per person).
         f1_tuned: F1 on the dialogues that were in sight when the rules were made.
     """
 
     act: Act
     unit: Unit
-    n_units: int
-    n_dialogues: int
-    n_annotated: int
-    n_found: int
-    precision: float | None
-    precision_low: float | None
-    precision_high: float | None
-    recall: float | None
-    recall_low: float | None
-    recall_high: float | None
-    f1: float | None
-    f1_low: float | None
-    f1_high: float | None
     f1_tuned: float | None
 
 
@@ -211,51 +194,16 @@ def _check(
     unseen = [dialogue for dialogue in counts if not tuned_on(dialogue)]
     held_out = np.array([counts[dialogue] for dialogue in unseen], dtype=np.int64).reshape(-1, 4)
     tuned = np.array([row for id_, row in counts.items() if tuned_on(id_)], dtype=np.int64).reshape(-1, 4)
-    total = held_out.sum(axis=0)
-    people_of = np.array([people[dialogue] for dialogue in unseen])
-    drawing = draw_people(people_of.tolist(), np.random.default_rng(seed), n_resamples)
-    drawn = None if drawing is None else np.rint(drawing @ held_out).astype(np.int64)
+    found_at = scores(held_out, [people[dialogue] for dialogue in unseen], seed=seed, n_resamples=n_resamples)
     whole = act not in PART_OF
-    numbers: dict[str, float | None] = {}
-    for name, scores, column in (("precision", _precision, 1), ("recall", _recall, 2), ("f1", _f1, None)):
-        known = whole or name == "precision"
-        value = float(scores(total)) if known else np.nan
-        numbers[name] = None if np.isnan(value) else value
-        interval = None
-        if column is not None and value in (0, 1):
-            n = len(set(people_of[held_out[:, column] > 0]))
-            interval = share_interval(n * int(value), n)
-        elif not np.isnan(value) and drawn is not None:
-            resampled = scores(drawn)
-            interval = percentile_interval(resampled[~np.isnan(resampled)], n=len(set(people_of)))
-        numbers[f"{name}_low"], numbers[f"{name}_high"] = interval or (None, None)
-    f1_tuned = float(_f1(tuned.sum(axis=0)))
+    unknown = {} if whole else dict.fromkeys(f"{name}{end}" for name in ("recall", "f1") for end in ("", "_low", "_high"))
+    f1_tuned = float(f1(tuned.sum(axis=0)))
     return Checked(
+        **{**found_at.model_dump(), **unknown},
         act=act,
         unit=unit,
-        n_units=int(total[3]),
-        n_dialogues=len(unseen),
-        n_annotated=int(total[2]),
-        n_found=int(total[1]),
-        **numbers,
         f1_tuned=None if np.isnan(f1_tuned) or not whole else f1_tuned,
     )
-
-
-def _ratio(above: npt.NDArray[np.int64], below: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return np.asarray(np.divide(above, below, out=np.full(np.shape(below), np.nan), where=np.asarray(below) > 0), dtype=np.float64)
-
-
-def _precision(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return _ratio(counts[..., 0], counts[..., 1])
-
-
-def _recall(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return _ratio(counts[..., 0], counts[..., 2])
-
-
-def _f1(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return _ratio(2 * counts[..., 0], counts[..., 1] + counts[..., 2])
 
 
 def render(checked: Sequence[Checked], first: FirstAgreement) -> str:
@@ -272,14 +220,14 @@ def render(checked: Sequence[Checked], first: FirstAgreement) -> str:
         lines += ["", f"By {unit}: {rows[0].n_units:,} of {rows[0].n_dialogues:,} dialogues", ""]
         lines.append(f"{'':<17}{'labelled':>9}{'found':>7}{'precision':>17}{'recall':>17}{'F1':>17}{'F1 tuned':>11}")
         for c in rows:
-            cells = (_cell(getattr(c, k), getattr(c, f"{k}_low"), getattr(c, f"{k}_high")) for k in ("precision", "recall", "f1"))
-            lines.append(f"{c.act:<17}{c.n_annotated:>9}{c.n_found:>7}" + "".join(f"{x:>17}" for x in cells) + f"{_share(c.f1_tuned):>11}")
+            cells = (cell(getattr(c, k), getattr(c, f"{k}_low"), getattr(c, f"{k}_high")) for k in ("precision", "recall", "f1"))
+            lines.append(f"{c.act:<17}{c.n_annotated:>9}{c.n_found:>7}" + "".join(f"{x:>17}" for x in cells) + f"{share(c.f1_tuned):>11}")
     if first.mean_difference is not None:
         ends = "" if first.low is None or first.high is None else f" [{first.low:+.2f}, {first.high:+.2f}]"
         said = (
             f"Round of the first agreement: {first.n_labelled} of {first.n_dialogues} dialogues have one by people's labels, "
-            f"{first.n_read} by the rules, {first.n_both} by both; there it is the same round in {_share(first.share_same)}, at most one "
-            f"off in {_share(first.share_near)}, and the rules are {first.mean_difference:+.2f}{ends} rounds late on average (-: early)."
+            f"{first.n_read} by the rules, {first.n_both} by both; there it is the same round in {share(first.share_same)}, at most one "
+            f"off in {share(first.share_near)}, and the rules are {first.mean_difference:+.2f}{ends} rounds late on average (-: early)."
         )
         lines += ["", *textwrap.wrap(said, 100, subsequent_indent="  ")]
     notes = (
@@ -291,11 +239,3 @@ def render(checked: Sequence[Checked], first: FirstAgreement) -> str:
     for note in notes:
         lines += ["", *textwrap.wrap(note, 100, subsequent_indent="  ")]
     return "\n".join(lines) + "\n"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}".replace("0.", ".", 1) if value < 0.995 else "1.00"
-
-
-def _cell(value: float | None, low: float | None, high: float | None) -> str:
-    return _share(value) + (f" [{_share(low)}, {_share(high)}]" if low is not None else "")

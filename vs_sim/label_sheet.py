@@ -62,12 +62,28 @@ def write_sheet(path: Path, transcripts: Iterable[Transcript], *, n: int | None 
     chosen = sorted((t for t in transcripts if t.complete), key=lambda t: t.spec.id)
     random.Random(seed).shuffle(chosen)
     chosen = chosen[:n]
-    beside = instructions_path(path)
-    instructions = _INSTRUCTIONS.format(name=path.name, rules=prompts.text("stated_rules").strip()).encode()
+    table = ([armoured(t.spec.id), armoured(_dialogue(t)), "", ""] for t in chosen)
+    write_table(path, COLUMNS, table, _INSTRUCTIONS.format(name=path.name, rules=prompts.text("stated_rules").strip()))
+    return len(chosen)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]], instructions: str) -> None:
+    """Write a sheet and its instructions, whole files or none.
+
+    Args:
+        path: the CSV file to be made.
+        columns: of the first row.
+        rows: the others, armoured.
+        instructions: Markdown, for the file beside it.
+
+    Raises:
+        InputError: as `write_sheet`.
+    """
+    beside, words = instructions_path(path), instructions.encode()
     try:
         if path.exists():
             raise InputError(f"{path} is there already and may hold labels; give another name with --out")
-        if beside.exists() and beside.read_bytes() != instructions:
+        if beside.exists() and beside.read_bytes() != words:
             raise InputError(f"{beside} is there already and says something else; give another name with --out, or remove it")
         # Under their names there are whole files or none.
         with tempfile.TemporaryDirectory(prefix=".sheet.", dir=path.parent) as folder:
@@ -75,14 +91,13 @@ def write_sheet(path: Path, transcripts: Iterable[Transcript], *, n: int | None 
             # With its mark, spreadsheets know the file as UTF-8.
             with (half / "sheet").open("x", encoding="utf-8-sig", newline="") as file:
                 table = csv.writer(file)
-                table.writerow(COLUMNS)
-                table.writerows([armoured(t.spec.id), armoured(_dialogue(t)), "", ""] for t in chosen)
-            (half / "instructions").write_bytes(instructions)
+                table.writerow(columns)
+                table.writerows(rows)
+            (half / "instructions").write_bytes(words)
             (half / "instructions").replace(beside)
             (half / "sheet").replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    return len(chosen)
 
 
 def instructions_path(path: Path) -> Path:
@@ -121,17 +136,7 @@ def read_sheet(path: Path, conversations: Collection[str]) -> dict[str, StatedDo
         InputError: with row and column, as a spreadsheet counts them, if a label is none, a conversation is unknown or stands there twice.
     """
     labels: dict[str, StatedDonation] = {}
-    row_of: dict[str, int] = {}
-    for number, cells in _rows(path, ("conversation", "label")):
-        id_ = bare(cells["conversation"].strip())
-        if id_ not in conversations:
-            raise InputError(
-                f"{path}, row {number}, column conversation: {id_!r:.60} is no conversation of this run; is it the sheet of another run, "
-                "or did a spreadsheet change the id?"
-            )
-        if id_ in row_of:
-            raise InputError(f"{path}, row {number}, column conversation: {id_!r} stands in row {row_of[id_]} already; delete one of them")
-        row_of[id_] = number
+    for number, id_, cells in labelled_rows(path, "conversation", conversations, ("label",)):
         text = bare(cells["label"].strip())
         if not text:
             continue
@@ -144,6 +149,34 @@ def read_sheet(path: Path, conversations: Collection[str]) -> dict[str, StatedDo
             )
         labels[id_] = label
     return labels
+
+
+def labelled_rows(path: Path, unit: str, known: Collection[str], needed: Sequence[str]) -> list[tuple[int, str, dict[str, str]]]:
+    """The rows of a sheet: number as a spreadsheet counts, id of the unit, and column -> cell.
+
+    Args:
+        path: the sheet.
+        unit: name of the column with the id.
+        known: ids of the run that the sheet was made of.
+        needed: further columns that it must have.
+
+    Raises:
+        InputError: if the file is no such sheet, an id is unknown or stands there twice.
+    """
+    row_of: dict[str, int] = {}
+    found = []
+    for number, cells in _rows(path, (unit, *needed)):
+        id_ = bare(cells[unit].strip())
+        where = f"{path}, row {number}, column {unit}"
+        if id_ not in known:
+            raise InputError(
+                f"{where}: {id_!r:.60} is no {unit} of this run; is it the sheet of another run, or did a spreadsheet change the id?"
+            )
+        if id_ in row_of:
+            raise InputError(f"{where}: {id_!r} stands in row {row_of[id_]} already; delete one of them")
+        row_of[id_] = number
+        found.append((number, id_, cells))
+    return found
 
 
 def read_label(text: str) -> StatedDonation | None:
