@@ -16,6 +16,7 @@ import asyncio
 import errno
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -160,6 +161,23 @@ class RunFolder:
                 raise RunFolderError(f"{path}, line {number}: is no row of a journal; the file was changed after it was written")
             yield row
 
+    def in_use(self) -> bool | None:
+        """Whether a run holds the folder now; None if it cannot be told. Nothing is written and nobody is kept from holding it."""
+        if sys.platform == "win32":
+            return None
+        import fcntl
+
+        try:
+            with (self.path / "lock").open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # held for no longer than it takes to close the file
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        except OSError:
+            return None
+        return False
+
     def lines(self, part: str) -> Iterator[tuple[Path, int, bytes]]:
         """Whole lines of a further part of the folder, such as ``"readings"``: (file, number of the line, line), oldest first."""
         return _lines(self.path / part)
@@ -174,8 +192,9 @@ def _lines(folder: Path) -> Iterator[tuple[Path, int, bytes]]:
     for path in sorted(folder.glob("*.jsonl")):
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if line.endswith(b"\n"):
-                    yield path, number, line
+                if not line.endswith(b"\n"):
+                    break  # reading on could give the rest of a line that is being written right now as a line of its own
+                yield path, number, line
 
 
 class Writer:
@@ -197,7 +216,7 @@ class Writer:
         path = self.folder.path
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path / "lock", timeout=0)
+            self._lock = FileLock(path / "lock", timeout=0.3)  # longer than it takes another process to see whether it is held
             self._lock.acquire()
         except Timeout:
             raise RunFolderError(

@@ -139,7 +139,7 @@ def run(study: Study, folder: RunFolder) -> bool:
     """Run what is missing; True if every conversation is complete."""
     from vs_sim.commands.model import fetch_weights
     from vs_sim.run import run_study
-    from vs_sim.show import RunDisplay
+    from vs_sim.display import RunDisplay
 
     fetch_weights(study.models)
     with RunDisplay(watch=False) as display:

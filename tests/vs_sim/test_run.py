@@ -12,7 +12,7 @@ from vs_sim.errors import EndpointError, JournalMismatch, ModelUnavailable, RunF
 from vs_sim.plan import plan
 from vs_sim.records import Call, Usage
 from vs_sim.run import SpeakerVoice, Watcher, run_study
-from vs_sim.show import status
+from vs_sim.status import status
 from vs_sim.store import RunFolder, Writer
 from vs_sim.study import load_study
 

@@ -4,48 +4,100 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vs_sim.commands import Verbs, verb
+
+if TYPE_CHECKING:
+    from vs_sim.records import Transcript
 
 
 def add(verbs: Verbs) -> None:
     """Declare the verbs."""
-    status = verb(verbs, "status", _status, "say how far a run is")
-    show = verb(verbs, "show", _show, "print a transcript with its candidates")
+    status = verb(verbs, "status", _status, "say how far a run is, also while it goes on")
+    show = verb(verbs, "show", _show, "list the conversations of a run, or print one of them with its candidates")
     for one in (status, show):
         one.add_argument("run", type=Path, metavar="RUN", help="run folder")
         one.add_argument("--json", action="store_true", help="print JSON")
-    show.add_argument("conversation", nargs="?", help="id, or the beginning of one (default: list all)")
+    status.add_argument("-f", "--follow", action="store_true", help="say it again every 5 seconds until no process holds the folder")
+    show.add_argument("conversation", nargs="?", metavar="ID", help="of one conversation, or the beginning of it (default: list)")
+    show.add_argument("--condition", metavar="NAME", help="only those of a condition")
+    show.add_argument("--persona", metavar="ID", help="only those in which this persona speaks, in either role")
+    show.add_argument("--failed", action="store_true", help="only those that failed and are owed")
+    show.add_argument("--no-pager", action="store_true", help="print what is longer than the screen at once (default: through $PAGER)")
+
+
+_SECONDS = 5.0
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from vs_sim.show import status
+    import time
 
-    found = status(arguments.run)
-    print(json.dumps(found.to_dict(), indent=2) if arguments.json else found)
-    return 0
+    from vs_sim.status import status
+    from vs_sim.terminal import print_lines
+
+    while True:
+        found = status(arguments.run)
+        if arguments.json:
+            print(json.dumps(found.to_dict(), indent=2))
+        else:
+            print_lines(found.lines())
+        if not (arguments.follow and found.running):
+            return 0
+        sys.stdout.flush()
+        time.sleep(_SECONDS)
 
 
 def _show(arguments: argparse.Namespace) -> int:
     from vs_sim.errors import RunFolderError
-    from vs_sim.show import one_line, transcript_text
+    from vs_sim.show import listing, scale_of, transcript_lines
     from vs_sim.store import RunFolder
+    from vs_sim.terminal import print_lines
 
     folder = RunFolder(arguments.run)
-    folder.manifest()
-    transcripts = folder.transcripts()
-    if arguments.conversation is None:
-        if arguments.json:
-            print(json.dumps([t.model_dump(mode="json") for t in transcripts], indent=2))
-        for transcript in transcripts if not arguments.json else ():
-            print(one_line(transcript))
-        return 0
-    found = [t for t in transcripts if t.spec.id.startswith(arguments.conversation)]
-    if len(found) != 1:
-        raise RunFolderError(
-            f"{arguments.run}: {len(found)} conversations have an id that begins with {arguments.conversation!r}; "
-            f"list them with vs-sim show {arguments.run}"
-        )
-    print(json.dumps(found[0].model_dump(mode="json"), indent=2) if arguments.json else transcript_text(found[0]))
+    scale = scale_of(folder.manifest()["study"])
+    stored = folder.transcripts()
+    found = _selected(arguments, stored)
+    if arguments.conversation is not None:
+        found = [t for t in found if t.spec.id.startswith(arguments.conversation)]
+        if len(found) != 1:
+            raise RunFolderError(
+                f"{arguments.run}: {len(found)} conversations have an id that begins with {arguments.conversation!r}; "
+                f"list them with vs-sim show {arguments.run}"
+            )
+    if arguments.json:
+        plain = [t.model_dump(mode="json") for t in found]
+        print(json.dumps(plain if arguments.conversation is None else plain[0], indent=2))
+    elif not found:
+        print(f"none of {len(stored)} conversations", file=sys.stderr)
+    else:
+        lines = listing(found, scale) if arguments.conversation is None else transcript_lines(found[0], scale)
+        print_lines(lines, paged=not arguments.no_pager)
     return 0
+
+
+def _selected(arguments: argparse.Namespace, stored: Sequence[Transcript]) -> list[Transcript]:
+    from vs_sim.errors import InputError
+
+    found = [t for t in stored if t.failure is not None or not arguments.failed]
+    for option, names in (("condition", _conditions), ("persona", _personas)):
+        asked = getattr(arguments, option)
+        if asked is None:
+            continue
+        known = sorted({name for t in stored for name in names(t)})
+        if asked not in known:
+            some = ", ".join(known[:10]) + (f" and {len(known) - 10} more" if len(known) > 10 else "")
+            raise InputError(f"--{option} {asked!r}: {arguments.run} has no conversation of it; there are {some or 'none at all yet'}")
+        found = [t for t in found if asked in names(t)]
+    return found
+
+
+def _conditions(transcript: Transcript) -> tuple[str, ...]:
+    return (transcript.spec.condition,)
+
+
+def _personas(transcript: Transcript) -> tuple[str, ...]:
+    return (transcript.spec.persuader, transcript.spec.persuadee)

@@ -1,0 +1,105 @@
+"""A run as it goes on, on standard error: bars on a terminal, lines elsewhere, dialogues as they unfold."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from vs_sim.records import ConversationSpec, Decision, Transcript, Turn, printable
+from vs_sim.run import Watcher
+from vs_sim.scenario import Scale
+from vs_sim.show import arm_name, listing, turn_lines
+from vs_sim.terminal import redraws, shortened
+
+
+class RunDisplay(Watcher):
+    """Progress of a run: bars with the time left per arm on a terminal, plain lines elsewhere; dialogues as they unfold if asked for.
+
+    Args:
+        watch: print every turn with its candidates.
+        scale: of the study's decisions; None for cents.
+    """
+
+    def __init__(self, *, watch: bool, scale: Scale | None = None) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._watch, self._scale = watch, scale
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._n_done = self._n_planned = self._n_at_start = 0
+        self._started = time.monotonic()
+        self._failures: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
+        self._planned_by_arm: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        if redraws(sys.stderr):
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(elapsed_when_finished=True),
+                TextColumn("{task.fields[failures]}"),
+                console=self._console,
+            )
+            self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop drawing."""
+        if self._bars is not None:
+            self._bars.stop()
+
+    def say(self, line: str, style: str = "") -> None:
+        """A line about what goes on."""
+        self._console.print(Text(line, style), soft_wrap=True)
+
+    def planned(self, specs: Sequence[ConversationSpec], complete: frozenset[str]) -> None:
+        """Draw a bar for every arm."""
+        self._n_planned, self._n_at_start = len(specs), len(complete)
+        self._n_done = self._n_at_start
+        self._planned_by_arm = Counter(arm_name(s) for s in specs)
+        if complete:
+            self.say(f"{len(complete)} of {len(specs)} conversations are complete already")
+        done = Counter(arm_name(s) for s in specs if s.id in complete)
+        if self._bars is not None:
+            for arm, n in self._planned_by_arm.items():
+                self._tasks[arm] = self._bars.add_task(escape(shortened(arm, 40)), total=n, completed=done[arm], failures="")
+
+    def turn(self, spec: ConversationSpec, turn: Turn | Decision) -> None:
+        """Print a turn, if watched; the id tells conversations at the same time apart."""
+        if self._watch:
+            for line in turn_lines(turn, self._scale):
+                self.say(f"{spec.id[:6]} {spec.condition:<12.12} {line.text}", line.style)
+
+    def finished(self, transcript: Transcript) -> None:
+        """Count a conversation."""
+        arm = arm_name(transcript.spec)
+        self._n_done += 1
+        if transcript.failure is not None:
+            self._failures[transcript.failure.kind] += 1
+            self._ended[arm] += 1
+        failures = ", ".join(f"{kind} {n}" for kind, n in sorted(self._failures.items()))
+        if self._bars is not None:
+            failed = f"failed {self._ended[arm]}" if self._ended[arm] else ""
+            self._bars.update(self._tasks[arm], advance=1, failures=failed)
+            if transcript.failure is not None:
+                self.say(f"{transcript.spec.id} failed: {printable(transcript.failure.message)}", "red")
+            return
+        elapsed = time.monotonic() - self._started
+        left = elapsed / (self._n_done - self._n_at_start) * (self._n_planned - self._n_done)
+        what = listing([transcript], self._scale)[0].text
+        self.say(
+            f"[{self._n_done}/{self._n_planned}] {what}  {transcript.seconds:.0f} s, about {left / 60:.1f} min left"
+            + (f"; failed so far: {failures}" if failures else ""),
+            "" if transcript.failure is None else "red",
+        )
