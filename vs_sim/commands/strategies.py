@@ -176,8 +176,6 @@ def _print_and_draw(
         different = [_DIFFERENT] if name == "annotators" else []
         said_first = (f"Strategies of the persuader. {said[name]}", *different)
         heading = "\n".join(line for text in said_first for line in textwrap.wrap(text, WIDTH))
-            line for text in (f"Strategies of the persuader. {said[name]}", *different) for line in textwrap.wrap(text, WIDTH)
-        )
         print(render(measured, heading, [*notes, *(about if name == list(compared)[-1] else [])]))
     if why_not:
         print("\n".join(textwrap.wrap(why_not, WIDTH)) + "\n")
