@@ -1,0 +1,107 @@
+"""Build the documentation site: `python vs_sim/docs/build.py DIR`, then open DIR/site/index.html. Needs the extra `docs`.
+
+The pages are the Markdown files in `pages`. The reference is written here, from what the code says of itself, so that it is never behind:
+one page per public module from its docstrings, and the command line from its `--help`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent
+COLUMNS = 100
+
+
+def modules() -> list[str]:
+    """Names of the public modules of vs_sim and analysis, packages before what is in them; the command line has a page of its own."""
+    found = []
+    for package in ("vs_sim", "analysis"):
+        for path in sorted((CHECKOUT / package).rglob("*.py")):
+            parts = path.relative_to(CHECKOUT).with_suffix("").parts
+            own = parts[:-1] if parts[-1] == "__init__" else parts
+            if not any(part.startswith("_") for part in own) and own[:2] not in (("vs_sim", "commands"), ("vs_sim", "docs")):
+                found.append(".".join(own))
+    return sorted(found, key=lambda name: (name.partition(".")[0] != "vs_sim", name))
+
+
+def first_line(module: str) -> str:
+    """The first line of a module's docstring."""
+    path = CHECKOUT.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
+
+
+def commands() -> str:
+    """The page of the command line: what every verb says with `--help`."""
+    from vs_sim.cli import _parser
+
+    os.environ["COLUMNS"] = str(COLUMNS)  # argparse wraps its help at the terminal's width
+    parts = ["# The command line\n\nWhat every command says with `--help`.\n"]
+    for parser in _with_verbs(_parser()):
+        parts.append(f"## {parser.prog}\n\n```text\n{parser.format_help().strip()}\n```\n")
+    return "\n".join(parts)
+
+
+def _with_verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for verb in action.choices.values():
+                yield from _with_verbs(verb)
+
+
+def write(folder: Path) -> Path:
+    """Put everything that the site is built from into a folder: pages, reference and configuration; returns the configuration.
+
+    Args:
+        folder: made if it is not there; an older build in it is replaced.
+    """
+    pages = folder / "pages"
+    if pages.exists():
+        shutil.rmtree(pages)
+    shutil.copytree(HERE / "pages", pages)
+    reference = pages / "reference"
+    reference.mkdir()
+    (reference / "commands.md").write_text(commands(), "utf-8")
+    entries: dict[str, list[str]] = {}
+    for module in modules():
+        (reference / f"{module}.md").write_text(f"# {module}\n\n::: {module}\n", "utf-8")
+        entries.setdefault(module.partition(".")[0], []).append(module)
+    listed = [
+        "# The modules\n",
+        "Read from the docstrings. `analysis` knows nothing of how a dialogue is run; `vs_sim` never imports it.\n",
+    ]
+    listed += ["| module | what it is |", "|---|---|"]
+    listed += [f"| [{module}]({module}.md) | {first_line(module).replace('|', chr(92) + '|')} |" for module in modules()]
+    (reference / "modules.md").write_text("\n".join(listed) + "\n", "utf-8")
+    nav = ['{ "The modules" = "reference/modules.md" },']
+    for package, names in entries.items():
+        nav.append(f'{{ "{package}" = [' + ", ".join(f'{{ "{name}" = "reference/{name}.md" }}' for name in names) + "] },")
+    settings = (HERE / "zensical.toml").read_text("utf-8")
+    settings = settings.replace("MODULES", "\n    ".join(nav)).replace("CHECKOUT", CHECKOUT.as_posix())
+    configuration = folder / "zensical.toml"
+    configuration.write_text(settings, "utf-8")
+    return configuration
+
+
+def main() -> int:
+    """Build the site; returns the exit code of the builder, which ends with an error on every broken link."""
+    parser = argparse.ArgumentParser(description="Build the documentation site.")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="where it is built; the site is in DIR/site")
+    folder: Path = parser.parse_args().folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    configuration = write(folder)
+    command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", str(configuration)]
+    return subprocess.run(command, check=False).returncode  # noqa: S603
+
+
+if __name__ == "__main__":
+    sys.exit(main())
