@@ -41,6 +41,12 @@ def messages(
     return [{"role": "system", "content": base}, *said]
 
 
+def for_a_person(*, base: str, role: Role, turns: Sequence[Turn], tail: str) -> list[Message]:
+    """What a person is shown who speaks in a role: the base prompt, each turn, and what is asked for now as a message of its own."""
+    said = [{"role": "assistant" if t.role == role else "user", "content": t.text} for t in turns]
+    return [{"role": "system", "content": base}, *said, {"role": "system", "content": tail}]
+
+
 _GOODBYE = re.compile(
     r"\b(?:good\s?-?bye|bye(?:-?\s?bye)?|farewell|take care(?! of)|see (?:you|ya)(?: later| around)?(?=\s*(?:[.!]|\Z))|"
     r"have a (?:great|good|nice|lovely|wonderful|blessed|pleasant) (?:day|evening|night|weekend|afternoon|one|rest of))\b",

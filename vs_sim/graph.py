@@ -7,6 +7,8 @@
 `propose`    the persuadee's model states candidates for the next message, by the condition's method.
 `draw`       one candidate is drawn with the turn's own generator and becomes what the persuadee says.
 `decide`     the persuadee's model states amounts, by the same method, and one is drawn: what is really given.
+
+Either role may be a person's (`vs_sim.play`), who is shown the same and says one thing: nothing is proposed and nothing drawn.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from typing import Annotated, Any, Protocol, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from vs_sim.chat import messages, refuses_to_continue, says_goodbye
+from vs_sim.chat import for_a_person, messages, refuses_to_continue, says_goodbye
 from vs_sim.condition import Condition
 from vs_sim.personas import Persona, render
 from vs_sim.plan import turn_rng
 from vs_sim.propose import MESSAGE, Message, Thing, amount_on, propose, request
-from vs_sim.records import Call, ConversationSpec, Decision, Role, Selection, StopReason, Turn, VerbalizedDistribution
+from vs_sim.records import Call, ConversationSpec, Decision, Role, Selection, StopReason, Turn, VerbalizedDistribution, is_person
 from vs_sim.study import Study
 
 PERSUADER = Condition(name="persuader", method="direct")
@@ -32,7 +34,7 @@ PERSUADER = Condition(name="persuader", method="direct")
 
 
 class Voice(Protocol):
-    """A model as one speaker of one conversation uses it: every answer is journalled before it is returned."""
+    """A model or a person as one speaker of one conversation: every answer is journalled before it is returned."""
 
     grid: bool
 
@@ -49,7 +51,7 @@ class Conversation:
         spec: which conversation of the plan it is.
         study: its study.
         persuader, persuadee: the personas.
-        voices: role -> the model that serves it.
+        voices: role -> the model or the person who speaks in it.
         on_turn: told of every turn and of the decision as they come, for those who watch.
     """
 
@@ -70,7 +72,7 @@ class State(TypedDict, total=False):
     """What passes along the edges: `turns` only grows."""
 
     turns: Annotated[list[Turn], operator.add]
-    proposed: VerbalizedDistribution | None
+    proposed: VerbalizedDistribution | Call | None
     stop_reason: StopReason | None
     decision: Decision
 
@@ -85,7 +87,8 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
 
     Args:
         conversation: models, personas, condition.
-        checkpointer: a LangGraph checkpointer, for LangGraph Studio and time travel. Batches do without: the journal carries them.
+        checkpointer: a LangGraph checkpointer, for LangGraph Studio and time travel, and where a person takes part, for whom the graph
+            waits. Batches do without: the journal carries them.
     """
     study, spec, condition = conversation.study, conversation.spec, conversation.condition
     scenario, amount = study.scenario, amount_on(study.scenario.scale)
@@ -95,9 +98,11 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
         "persuadee": scenario.render("persuadee", persona=render(conversation.persuadee), rounds=study.rounds),
     }
 
-    async def ask(role: Role, step: str, turns: list[Turn], arm: Condition, thing: Thing, situation: str) -> VerbalizedDistribution:
-        tail = f"{scenario.render(situation, reply_words=study.reply_words)}\n\n{request(arm, thing)}"
-        voice = conversation.voices[role]
+    async def ask(role: Role, step: str, turns: list[Turn], arm: Condition, thing: Thing, situation: str) -> VerbalizedDistribution | Call:
+        asked, voice = scenario.render(situation, reply_words=study.reply_words), conversation.voices[role]
+        if is_person(spec.persuader_model if role == "persuader" else spec.persuadee_model):
+            return await voice(f"{step}.0", for_a_person(base=base[role], role=role, turns=turns, tail=asked), None, 0)
+        tail = f"{asked}\n\n{request(arm, thing)}"
         return await propose(
             voice,
             step,
@@ -112,7 +117,8 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
     async def persuader(state: State) -> State:
         turns = state.get("turns", [])
         said = await ask("persuader", step_name(len(turns)), turns, PERSUADER, MESSAGE, "next_persuader")
-        turn = Turn(index=len(turns), role="persuader", text=said.candidates[0].text, calls=said.calls)
+        text, calls = (said.text, (said,)) if isinstance(said, Call) else (said.candidates[0].text, said.calls)
+        turn = Turn(index=len(turns), role="persuader", text=text, calls=calls)
         conversation.on_turn(spec, turn)
         return {"turns": [turn]}
 
@@ -124,16 +130,22 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
         turns, proposed = state["turns"], state["proposed"]
         if proposed is None:
             raise ValueError("draw comes after propose")
-        drawn = proposed.draw(turn_rng(spec.seed, len(turns)), select)
-        text = proposed.candidates[drawn].text
-        turn = Turn(index=len(turns), role="persuadee", text=text, distribution=proposed, drawn=drawn)
+        if isinstance(proposed, Call):
+            turn = Turn(index=len(turns), role="persuadee", text=proposed.text, calls=(proposed,))
+        else:
+            drawn = proposed.draw(turn_rng(spec.seed, len(turns)), select)
+            text = proposed.candidates[drawn].text
+            turn = Turn(index=len(turns), role="persuadee", text=text, distribution=proposed, drawn=drawn)
         conversation.on_turn(spec, turn)
         return {"turns": [turn], "proposed": None, "stop_reason": _stop_reason(study, [*turns, turn])}
 
     async def decide(state: State) -> State:
         amounts = await ask("persuadee", "decide", state["turns"], condition, amount, "decide")
-        drawn = amounts.draw(turn_rng(spec.seed, "decide"), select)
-        decision = Decision(amount=int(amounts.candidates[drawn].text), distribution=amounts, drawn=drawn)
+        if isinstance(amounts, Call):
+            decision = Decision(amount=int(amount.read(amounts.text)[0]))
+        else:
+            drawn = amounts.draw(turn_rng(spec.seed, "decide"), select)
+            decision = Decision(amount=int(amounts.candidates[drawn].text), distribution=amounts, drawn=drawn)
         conversation.on_turn(spec, decision)
         return {"decision": decision}
 

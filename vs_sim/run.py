@@ -5,21 +5,36 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.types import Command
 
-from vs_sim.errors import ContextFull, EndpointError, ReplyError, VsSimError
+from vs_sim.errors import ContextFull, EndpointError, ReplyError, StudyError, VsSimError
 from vs_sim.graph import Conversation, build_graph, step_name
 from vs_sim.manifest import manifest_of, study_content
 from vs_sim.models import Model, Request, default_concurrency, open_models
 from vs_sim.plan import plan
 from vs_sim.propose import Message
-from vs_sim.records import Call, ConversationSpec, Decision, Failure, StopReason, Transcript, Turn
+from vs_sim.records import (
+    Call,
+    Candidate,
+    ConversationSpec,
+    Decision,
+    Failure,
+    StopReason,
+    Transcript,
+    Turn,
+    Usage,
+    VerbalizedDistribution,
+    is_person,
+)
 from vs_sim.second_reader import open_reader, read_stated
 from vs_sim.store import RunFolder, Writer
 from vs_sim.study import Study
@@ -91,21 +106,34 @@ class SpeakerVoice:
         return call
 
 
-async def run_conversation(conversation: Conversation) -> Transcript:
+async def run_conversation(conversation: Conversation, person: Callable[[Any], Any] | None = None) -> Transcript:
     """One conversation from its start to its transcript; a failure of a model is recorded, not raised.
+
+    Args:
+        conversation: models, personas, condition.
+        person: answers what the voice of a person interrupts the graph with (`vs_sim.play`); None if models alone speak. What it
+            raises is raised.
 
     Raises:
         ModelUnavailable, JournalMismatch, RunFolderError: what would fail for every conversation alike.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    graph = build_graph(conversation)
+    graph = build_graph(conversation, _memory() if person else None)
     state: dict[str, Any] = {}
     failure: Failure | None = None
     stop_reason = StopReason.ERROR
     try:
-        limit: RunnableConfig = {"recursion_limit": 10 + 3 * conversation.study.rounds}
-        async for values in graph.astream({"turns": []}, limit, stream_mode="values"):
-            state = values  # kept from step to step: after a failure it holds what was said until then
+        config: RunnableConfig = {
+            "recursion_limit": 10 + 3 * conversation.study.rounds,
+            "configurable": {"thread_id": conversation.spec.id},
+        }
+        given: Any = {"turns": []}
+        while given is not None:
+            asked = None
+            async for values in graph.astream(given, config, stream_mode="values"):
+                asked = values.get("__interrupt__")
+                state = values  # kept from step to step: after a failure it holds what was said until then
+            given = Command(resume=person(asked[0].value)) if asked and person else None
         stop_reason = state["stop_reason"]
     except (ReplyError, EndpointError, ContextFull) as error:
         turns = state.get("turns", [])
@@ -130,6 +158,12 @@ async def run_conversation(conversation: Conversation) -> Transcript:
     )
 
 
+def _memory() -> InMemorySaver:
+    """What the graph holds while it waits for a person; what outlives the process is the journal."""
+    records = [(kind.__module__, kind.__name__) for kind in (Call, Candidate, Decision, StopReason, Turn, Usage, VerbalizedDistribution)]
+    return InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=records))
+
+
 async def run_study(study: Study, folder: RunFolder, watcher: Watcher | None = None) -> RunResult:
     """Run what is missing of a study; the same call again goes on where this one ended.
 
@@ -143,6 +177,9 @@ async def run_study(study: Study, folder: RunFolder, watcher: Watcher | None = N
         ModelUnavailable, WeightsError, EndpointError: a model cannot be used; nothing was spent.
     """
     watcher = watcher or Watcher()
+    people = [name for name in study.models if is_person(name)]
+    if people:
+        raise StudyError(f"model {people[0]!r} is a person; people take part with vs-sim play STUDY, a study names models")
     specs = plan(study)
     manifest_of(study_content(study), study.run, folder, specs)  # a folder of something else is refused before anything is written into it
     async with Writer(folder) as writer:

@@ -1,0 +1,236 @@
+"""A person in place of a model: pilots of a study, and human dialogues for a scenario that has none.
+
+The person takes one role of one conversation in the same graph, and is shown what a model would be shown in it, without the request for
+candidates; LangGraph's `interrupt` waits for what is typed. Everything is stored as in any run folder. The model of the role is called
+"human:terminal"; where a person is the persuadee, the condition is "humans", since no method applies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from langgraph.types import interrupt
+
+from vs_sim.errors import RunFolderError
+from vs_sim.graph import Conversation
+from vs_sim.manifest import manifest_of
+from vs_sim.models import Model, open_models
+from vs_sim.players import MODEL, Play, next_play
+from vs_sim.propose import Message
+from vs_sim.records import Call, ConversationSpec, Decision, Role, Transcript, Turn, Usage
+from vs_sim.run import SpeakerVoice, run_conversation
+from vs_sim.scenario import Scale
+from vs_sim.store import RunFolder, Writer
+from vs_sim.study import Study
+
+
+class Left(Exception):
+    """The person left before the end; the conversation can go on at any time."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a person is asked.
+
+    Attributes:
+        step: name of the turn, or ``"decide"``.
+        scene: the base prompt of the role.
+        asked: what is asked for now.
+        problem: why the last answer was not taken, a sentence; None at the first time.
+    """
+
+    step: str
+    scene: str
+    asked: str
+    problem: str | None
+
+
+class Person(Protocol):
+    """Where the person sits: what is shown there, and what is typed."""
+
+    def say(self, line: str) -> None:
+        """Something that takes long begins."""
+
+    def begins(self, play: Play) -> None:
+        """A conversation begins, or goes on."""
+
+    def turn(self, spec: ConversationSpec, turn: Turn | Decision) -> None:
+        """Something was said, by the person or by the other one; a conversation that goes on tells it all again."""
+
+    def answer(self, question: Question) -> str:
+        """What the person types; raises `Left`."""
+        ...
+
+
+class HumanVoice:
+    """A person as one speaker of one conversation; see `vs_sim.graph.Voice`.
+
+    Args:
+        writer: where answers are journalled, and taken from if they are there already.
+        spec: the conversation.
+        scale: what the persuadee decides on.
+    """
+
+    grid = False
+
+    def __init__(self, writer: Writer, spec: ConversationSpec, scale: Scale) -> None:
+        self._writer, self._spec, self._scale = writer, spec, scale
+
+    async def __call__(self, step: str, messages: list[Message], schema: dict[str, Any] | None, max_tokens: int) -> Call:
+        """What the person says, durable before it is returned; `tries` is how often it was asked for. Schema and limit are for models."""
+        digest = hashlib.sha256(json.dumps([MODEL, messages]).encode()).hexdigest()[:16]
+        call = self._writer.answered(self._spec.id, step, digest)
+        if call is None:
+            call = self._asked(step, messages)
+            await self._writer.add_call(self._spec.id, digest, call)
+        return call
+
+    def _asked(self, step: str, messages: list[Message]) -> Call:
+        """Each `interrupt` ends the node, which begins again with the answer: those given before are given again, in their order."""
+        turn = step.partition(".")[0]
+        problem: str | None = None
+        tries, seconds = 0, 0.0
+        while True:
+            answer = interrupt(
+                {"step": turn, "scene": messages[0]["content"], "asked": messages[-1]["content"], "problem": problem},
+            )
+            tries, seconds = tries + 1, seconds + answer["seconds"]
+            try:
+                text = read_amount(answer["text"], self._scale) if turn == "decide" else read_message(answer["text"])
+            except ValueError as error:
+                problem = str(error)
+            else:
+                return Call(
+                    step=step,
+                    model=MODEL,
+                    model_returned=None,
+                    text=text,
+                    finish_reason=None,
+                    usage=Usage(),
+                    seconds=round(seconds, 3),
+                    tries=tries,
+                )
+
+
+def read_message(typed: str) -> str:
+    """A message as typed, without the blanks around it.
+
+    Raises:
+        ValueError: a sentence for the person, if there is nothing, or something that is no text.
+    """
+    text = typed.strip()
+    if not text:
+        raise ValueError("There is nothing in this message yet: type a few words, then Enter.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("Some characters did not arrive as text (the terminal should send UTF-8): type the message again.") from None
+    return text
+
+
+def read_amount(typed: str, scale: Scale) -> str:
+    """A decision as typed, if it is an amount on the scale that cannot mean another one.
+
+    Raises:
+        ValueError: a sentence for the person.
+    """
+    text = read_message(typed)
+    how = f"type a whole number of {scale.unit} from {scale.low} to {scale.high}"
+    if scale.money:
+        how = f"type cents or dollars, such as 50 cents or $0.50, from {scale.text(scale.low)} to {scale.text(scale.high)}"
+        if text.isdecimal() and 1 <= int(text[:9]) <= scale.high // 100:
+            n = int(text)
+            raise ValueError(f"{n} could be dollars or cents: type ${n} or {n} {'cent' if n == 1 else 'cents'}.")
+    try:
+        scale.read(text)
+    except ValueError as error:
+        why = f"lies outside {scale.text(scale.low)} to {scale.text(scale.high)}"
+        if str(error) != "amount_out_of_range":
+            why = "cannot be read as an amount"
+        raise ValueError(f"{text[:40]!r} {why}: {how}.") from None
+    return text
+
+
+async def play(
+    study: Study,
+    folder: RunFolder,
+    role: Role,
+    person: Person,
+    *,
+    participant: str | None = None,
+    persona: str | None = None,
+    condition: str | None = None,
+) -> Transcript | None:
+    """One conversation with a person, from where it stands to its end; the same call again goes on where it was left.
+
+    Args:
+        study: see `vs_sim.study.load_study`; the other role is a model's as it says there, of several persuadee models the first.
+        folder: of people who played this role, or new.
+        role: which the person takes.
+        person: where the person sits.
+        participant, persona, condition: see `next_play`.
+
+    Returns:
+        The transcript, stored; None if the person left, whose words are kept in the journal.
+
+    Raises:
+        StudyError, InputError, RunFolderError: see `next_play`.
+        ModelUnavailable, WeightsError, EndpointError: the other one's model cannot be used.
+    """
+
+    def prepared() -> tuple[Play, dict[str, Any]]:
+        found = next_play(study, folder, role, participant=participant, persona=persona, condition=condition)
+        return found, manifest_of(found.content(), study.run, folder, found.specs)
+
+    prepared()  # a folder of something else is refused before anything is written into it
+    async with Writer(folder) as writer:
+        one, manifest = prepared()
+        async with open_models(
+            [one.model], run=study.run, temperature=study.temperature, top_p=study.top_p, json_schema=study.json_schema, say=person.say
+        ) as models:
+            writer.write_manifest(manifest)
+            _keep_private(folder)
+            person.begins(one)
+            try:
+                transcript = await run_conversation(_conversation(one, models[one.model], writer, person), _clocked(person))
+            except Left:
+                return None
+        if transcript.failure is not None and transcript.failure.kind.startswith("ReplyError"):
+            await writer.void(one.spec.id, transcript.failure.step)
+        await writer.add_transcript(transcript)
+    return transcript
+
+
+def _conversation(one: Play, model: Model, writer: Writer, person: Person) -> Conversation:
+    spec, study = one.spec, one.study
+    human = HumanVoice(writer, spec, study.scenario.scale)
+    other = SpeakerVoice(model, writer, spec)
+    return Conversation(
+        spec=spec,
+        study=study,
+        persuader=next(p for p in study.persuaders if p.id == spec.persuader),
+        persuadee=next(p for p in study.persuadees if p.id == spec.persuadee),
+        voices={"persuader": human, "persuadee": other} if one.role == "persuader" else {"persuader": other, "persuadee": human},
+        on_turn=person.turn,
+    )
+
+
+def _clocked(person: Person) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+        clock = time.monotonic()
+        return {"text": person.answer(Question(**asked)), "seconds": time.monotonic() - clock}
+
+    return answer
+
+
+def _keep_private(folder: RunFolder) -> None:
+    """Keeps people's words out of a repository, as in a reference of human dialogues."""
+    try:
+        (folder.path / ".gitignore").write_text("*\n", "utf-8")
+    except OSError as error:
+        raise RunFolderError(f"{folder.path / '.gitignore'}: cannot be written: {error.strerror}") from None
