@@ -25,6 +25,7 @@ from vs_sim.commands import (
     model,
     outcome,
     personas,
+    play,
     probabilities,
     report,
     strategies,
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         export,
         verbalize,
         personas,
+        play,
         human,
         model,
     ):
