@@ -8,10 +8,12 @@ import re
 import shutil
 import unicodedata
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from analysis.latex import Table
 from analysis.report import Report
 from analysis.report_transcripts import Packed
 
@@ -39,6 +41,33 @@ def _mark(found: re.Match[str]) -> str:
     return f'<span class="mark" title="{escape(unicodedata.name(chr(int(found[1], 16)), "control character"))}">U+{found[1]}</span>'
 
 
+class Row(NamedTuple):
+    """A row of a table of a page.
+
+    Attributes:
+        cells: from left to right; a single one is a heading that spans the table. An interval stands on a line of its own.
+        gap: whether the row begins something new.
+    """
+
+    cells: tuple[str, ...]
+    gap: bool
+
+
+def table_rows(table: Table) -> list[Row]:
+    """The rows of a table; those without a name, which hold the intervals of the row above, are put below its numbers."""
+    rows: list[Row] = []
+    gap = False
+    for cells in table.rows:
+        if len(cells) > 1 and not cells[0] and rows and len(rows[-1].cells) == len(cells):
+            above = rows.pop()
+            joined = (f"{upper}\n{lower}" if lower else upper for upper, lower in zip(above.cells, cells, strict=True))
+            rows.append(Row(tuple(joined), above.gap))
+        elif cells:
+            rows.append(Row(cells, gap))
+        gap = not cells
+    return rows
+
+
 def page(report: Report, packed: Packed, folder: str | None = None) -> str:
     """The HTML of a report.
 
@@ -51,6 +80,7 @@ def page(report: Report, packed: Packed, folder: str | None = None) -> str:
         loader=PackageLoader("analysis"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["visible"] = visible
+    environment.filters["table_rows"] = table_rows
     loader = environment.loader
     assert loader is not None  # noqa: S101  (set above)
     style, script = (loader.get_source(environment, name)[0] for name in ("report.css", "report.js"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vs_sim.records import Call, Transcript, Turn, VerbalizedDistribution
+from vs_sim.scenario import DEFAULT, Scale, load_scenario
 
 PER_PART = 50
 """Conversations that are packed together: few enough to open at once, enough to pack well."""
@@ -47,19 +48,15 @@ class Packed:
     n: int
 
 
-def amount_text(study: Mapping[str, Any], amount: float | None) -> str | None:
-    """An amount on the study's scale for readers: dollars for cents, otherwise with its unit; None stays None."""
-    if amount is None:
-        return None
-    unit = unit_of(study)
-    return f"${amount / 100:.2f}" if unit == "cents" else f"{amount:g} {unit}"
+def amount_text(scale: Scale, amount: float | None) -> str | None:
+    """An amount for readers, such as ``"$0.50"``; None stays None."""
+    return None if amount is None else scale.text(amount)
 
 
-def unit_of(study: Mapping[str, Any]) -> str:
-    """What the outcome is counted in."""
-    scenario = study.get("scenario")
-    scale = scenario.get("scale") if isinstance(scenario, dict) else None
-    return str(scale["unit"]) if isinstance(scale, dict) and "unit" in scale else "cents"
+def _scale(study: Mapping[str, Any]) -> Scale:
+    """A study's scale; that of the donation for references of human donations, which name none."""
+    scale = (study.get("scenario") or {}).get("scale")
+    return load_scenario(DEFAULT).scale if scale is None else Scale.model_validate(scale)
 
 
 def pack(runs: Sequence[Recorded]) -> Packed:
@@ -67,16 +64,17 @@ def pack(runs: Sequence[Recorded]) -> Packed:
     rows: list[dict[str, Any]] = []
     parts: list[str] = []
     waiting: list[dict[str, Any]] = []
-    for at, run in enumerate(runs):
+    scales = [_scale(run.study) for run in runs]
+    for at, (run, scale) in enumerate(zip(runs, scales, strict=True)):
         for transcript in run.transcripts:
-            rows.append(_row(at, run, transcript))
-            waiting.append(_conversation(run.study, transcript))
+            rows.append(_row(at, scale, transcript, run.amounts.get(transcript.spec.id)))
+            waiting.append(_conversation(scale, transcript))
             if len(waiting) == PER_PART:
                 parts.append(packed(waiting))
                 waiting = []
     if waiting:
         parts.append(packed(waiting))
-    about = [{"name": run.name, "unit": unit_of(run.study), "personas": _personas(run.study)} for run in runs]
+    about = [{"name": run.name, "unit": scale.unit, "personas": _personas(run.study)} for run, scale in zip(runs, scales, strict=True)]
     return Packed(index=packed({"per_part": PER_PART, "runs": about, "rows": rows}), parts=tuple(parts), n=len(rows))
 
 
@@ -85,8 +83,8 @@ def packed(data: object) -> str:
     return base64.b64encode(gzip.compress(json.dumps(data, separators=(",", ":")).encode("ascii"), 6, mtime=0)).decode("ascii")
 
 
-def _row(at: int, run: Recorded, transcript: Transcript) -> dict[str, Any]:
-    spec, amount = transcript.spec, run.amounts.get(transcript.spec.id)
+def _row(at: int, scale: Scale, transcript: Transcript, amount: int | None) -> dict[str, Any]:
+    spec = transcript.spec
     return {
         "run": at,
         "id": spec.id,
@@ -98,35 +96,35 @@ def _row(at: int, run: Recorded, transcript: Transcript) -> dict[str, Any]:
         "persona": spec.persuadee,
         "replicate": spec.replicate,
         "amount": amount,
-        "shown": amount_text(run.study, amount),
+        "shown": amount_text(scale, amount),
         "stop": transcript.stop_reason.value,
         "failure": transcript.failure.kind if transcript.failure else None,
         "turns": len(transcript.turns),
     }
 
 
-def _conversation(study: Mapping[str, Any], transcript: Transcript) -> dict[str, Any]:
+def _conversation(scale: Scale, transcript: Transcript) -> dict[str, Any]:
     decision, failure = transcript.decision, transcript.failure
     return {
         "id": transcript.spec.id,
         "started": transcript.started,
         "seconds": transcript.seconds,
         "version": transcript.vs_sim,
-        "human": amount_text(study, transcript.spec.human_cents),
+        "human": amount_text(scale, transcript.spec.human_cents),
         "turns": [_turn(turn) for turn in transcript.turns],
         "decision": None
         if decision is None
         else {
-            "text": amount_text(study, decision.amount),
-            **_drawn(decision.distribution, decision.drawn, lambda text: _amount(study, text)),
+            "text": amount_text(scale, decision.amount),
+            **_drawn(decision.distribution, decision.drawn, lambda text: _amount(scale, text)),
         },
         "failure": None if failure is None else failure.model_dump(mode="json"),
     }
 
 
-def _amount(study: Mapping[str, Any], text: str) -> str:
+def _amount(scale: Scale, text: str) -> str:
     """A candidate of a decision, whose text is a whole number of units."""
-    return amount_text(study, int(text)) or text if text.isdecimal() else text
+    return amount_text(scale, int(text)) or text if text.isdecimal() else text
 
 
 def _turn(turn: Turn) -> dict[str, Any]:

@@ -14,6 +14,7 @@
   let at = 0; // first of them on this page of the list
   let asked = 0; // number of the last search, so that an overtaken one stops
   let opened = null; // number of the row that is read
+  const said = new Map(); // number of a row -> what was said in it, for searching
 
   // ---- text ----------------------------------------------------------------------------------------------------------------------
 
@@ -142,13 +143,17 @@
       shown = rows;
       return list();
     }
-    shown = [];
+    const matching = [];
     for (const [n, row] of rows.entries()) {
-      const { turns } = await conversation(row);
-      if (search !== asked) return;
-      if (turns.some((turn) => turn.text.toLowerCase().includes(words))) shown.push(row);
+      if (!said.has(row)) {
+        const { turns } = await conversation(row);
+        said.set(row, turns.map((turn) => turn.text).join("\n").toLowerCase());
+        if (search !== asked) return;
+      }
+      if (said.get(row).includes(words)) matching.push(row);
       if (n % index.per_part === 0) found.textContent = `Searching: ${n.toLocaleString("en")} of ${rows.length.toLocaleString("en")} …`;
     }
+    shown = matching;
     list();
   }
 

@@ -11,11 +11,13 @@ from vs_sim.commands import Verbs, verb
 
 if TYPE_CHECKING:
     from analysis.dynamics import Course
+    from analysis.grid import Grid
     from analysis.report import Block, RunPart
+    from analysis.report_pictures import Picture
     from analysis.report_transcripts import Recorded
     from analysis.samples import Cleaning
     from vs_sim.errors import InputError
-    from vs_sim.records import ConversationSpec, Transcript
+    from vs_sim.records import Transcript
     from vs_sim.store import RunFolder
 
 
@@ -76,43 +78,42 @@ def _names(runs: list[Path]) -> list[str]:
 
 
 def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleaning) -> tuple[RunPart, Recorded]:
-    from analysis.report import RunPart, alerts, conditions_table, design, missing_block
+    from analysis.report import RunPart, alerts, comparison_block, comparison_lines, conditions_table, design, missing_block
     from analysis.report_transcripts import Recorded
+    from analysis.run_facts import run_facts
+    from vs_sim.commands.people import grid_of, machinery_note
     from vs_sim.store import RunFolder
 
     folder = RunFolder(run)
     manifest = folder.manifest()
     planned, transcripts = folder.planned(), folder.transcripts()
     study = manifest["study"]
+    facts = run_facts(manifest, planned, transcripts)
     blocks: list[Block] = []
-    if any(transcript.complete for transcript in transcripts):
-        blocks = _results(folder, prefix, human, cleaning, transcripts)
-    labels = _labels(planned)
-    if planned:
-        blocks.append(missing_block(prefix, planned, transcripts, lambda spec: labels[spec.condition, spec.persuadee_model]))
+    grid: Grid | None = None
+    if facts.n_complete:
+        note = machinery_note(study["persuadee_models"])
+        grid = grid_of(run, cleaning, None, human)
+        blocks.append(comparison_block(prefix, grid, facts, note, _comparison_pictures(grid, note)))
+        blocks += _measured(folder, prefix, human, note, transcripts)
+        if "reference" not in manifest:  # people state no probabilities
+            blocks += _probabilities(folder, prefix)
     part = RunPart(
         id=prefix,
         name=name,
-        question=str(study.get("question") or "The study states none."),
-        prediction=str(study.get("prediction") or "The study states none."),
-        alerts=alerts(planned, transcripts, len(manifest["starts"])),
-        facts=design(manifest, transcripts),
-        conditions=conditions_table(study),
-        blocks=tuple(blocks),
+        question=study.get("question"),
+        prediction=study.get("prediction"),
+        alerts=alerts(facts),
+        facts=design(facts),
+        conditions=conditions_table(facts),
+        blocks=(*blocks, missing_block(prefix, facts, transcripts, grid)),
         prompts=manifest.get("prompts") or {},
+        comparison=comparison_lines(grid) if grid else (),
     )
-    return part, Recorded(name, transcripts, study, _amounts(folder, study, planned, transcripts))
+    return part, Recorded(name, transcripts, study, _amounts(folder, study, transcripts))
 
 
-def _labels(planned: list[ConversationSpec]) -> dict[tuple[str, str], str]:
-    from analysis.language import labels
-
-    return labels(planned)
-
-
-def _amounts(
-    folder: RunFolder, study: dict[str, Any], planned: list[ConversationSpec], transcripts: list[Transcript]
-) -> dict[str, int | None]:
+def _amounts(folder: RunFolder, study: dict[str, Any], transcripts: list[Transcript]) -> dict[str, int | None]:
     """The outcome that the study compares, by conversation."""
     from analysis.samples import _donation
     from vs_sim.commands.people import _second
@@ -123,29 +124,22 @@ def _amounts(
     return {id_: amount if isinstance(amount, int) else None for id_, amount in found.items()}
 
 
-def _results(folder: RunFolder, prefix: str, human: Path | None, cleaning: Cleaning, transcripts: list[Transcript]) -> list[Block]:
-    """What was measured of a run with complete conversations."""
-    from vs_sim.commands.people import machinery_note
-
-    study = folder.manifest()["study"]
-    note = machinery_note(study["persuadee_models"])
-    blocks = [
-        _comparison(folder.path, prefix, human, cleaning, note),
-        _language(folder.path, prefix, human, note),
-        _dynamics(folder, prefix, human, note, transcripts),
-        None if "reference" in folder.manifest() else _probabilities(folder, prefix),  # people state no probabilities
-    ]
-    return [block for block in blocks if block is not None]
-
-
-def _comparison(run: Path, prefix: str, human: Path | None, cleaning: Cleaning, note: str) -> Block:
-    from analysis.plots import figure
+def _comparison_pictures(grid: Grid, note: str) -> list[Picture]:
+    from analysis.plots import MAX_ARMS, figure
     from analysis.plots_forest import forest
-    from analysis.report import comparison_block
-    from vs_sim.commands.people import grid_of
+    from analysis.report_pictures import picture
 
-    grid = grid_of(run, cleaning, None, human)
-    return comparison_block(prefix, grid, note, lambda chosen: figure(chosen, note=note), forest(grid.comparisons, note=note))
+    pictures = []
+    for i in range(0, len(grid.comparisons), MAX_ARMS):
+        chosen = grid.comparisons[i : i + MAX_ARMS]
+        title = "Distributions (left) and cumulative distributions (right)" + (" against the humans" if chosen[0].n_human else "")
+        pictures.append(picture(title, figure(chosen, note=note), "The distributions whose numbers are in the tables below."))
+    title = "Every condition and model with its 95 % intervals"
+    return [*pictures, picture(title, forest(grid.comparisons, note=note), "The numbers of the tables below as points with intervals.")]
+
+
+def _measured(folder: RunFolder, prefix: str, human: Path | None, note: str, transcripts: list[Transcript]) -> list[Block]:
+    return [_language(folder.path, prefix, human, note), _dynamics(folder, prefix, human, note, transcripts)]
 
 
 def _language(run: Path, prefix: str, human: Path | None, note: str) -> Block:
@@ -194,7 +188,7 @@ def _dynamics(folder: RunFolder, prefix: str, human: Path | None, note: str, tra
     return measured_block(prefix, "dynamics", heading, measured, pictures, [f"Ended by: {reasons}.", *NOTES])
 
 
-def _probabilities(folder: RunFolder, prefix: str) -> Block | None:
+def _probabilities(folder: RunFolder, prefix: str) -> list[Block]:
     from analysis.plots import MAX_ARMS
     from analysis.plots_probabilities import figure
     from analysis.probabilities import PARTS, diagnose
@@ -205,7 +199,7 @@ def _probabilities(folder: RunFolder, prefix: str) -> Block | None:
     study, groups, left_out = _groups(folder)
     found = [d for g in groups for part in PARTS if (d := diagnose(g, part, seed=study.seed)) is not None]
     if not found:
-        return None
+        return []
     calibrations = _calibrations(folder, study, groups)
     arms = list(dict.fromkeys(d.arm for d in found))
     pictures = []
@@ -213,4 +207,4 @@ def _probabilities(folder: RunFolder, prefix: str) -> Block | None:
         page = set(arms[i : i + MAX_ARMS])
         shown = figure([d for d in found if d.arm in page], [c for c in calibrations if c.arm in page])
         pictures.append(picture("Stated probabilities: rank of the drawn candidate, entropy", shown, "The table below has the means."))
-    return probabilities_block(prefix, found, calibrations, left_out, pictures)
+    return [probabilities_block(prefix, found, calibrations, left_out, pictures)]
