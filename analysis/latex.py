@@ -7,7 +7,7 @@ import unicodedata
 from vs_sim.records import Record
 
 PREAMBLE = r"""\usepackage[T1]{fontenc}
-\usepackage{lmodern}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
 \usepackage{booktabs}
 \usepackage{graphicx}
 """
@@ -68,6 +68,10 @@ _ACCENTS = {
 }
 
 
+LONG_WORD = 14
+"""Characters of a word from which it may be broken."""
+
+
 def escape(text: str, *, breakable: bool = False) -> str:
     """Text as LaTeX that shows it and does nothing else.
 
@@ -76,18 +80,21 @@ def escape(text: str, *, breakable: bool = False) -> str:
 
     Args:
         text: as it stands in a record.
-        breakable: whether a line may end behind the signs within a name, as in a narrow column.
+        breakable: whether a line may end behind the signs within a long word, as in a narrow column.
     """
     parts = []
     before = ""
-    for c in text:
-        if c == before and c in "-',":  # which LaTeX would draw together, as a dash or a quotation mark
-            parts.append("{}")
-        parts.append(_character(c))
-        if breakable and c in "_:/-.,=":
-            parts.append(r"\allowbreak{}")
-        before = c
-    return "".join(parts)
+    for word in text.split(" "):
+        for c in word:
+            if c == before and c in "-',":  # which LaTeX would draw together, as a dash or a quotation mark
+                parts.append("{}")
+            parts.append(_character(c))
+            if breakable and len(word) > LONG_WORD and c in "_:/-.,=":
+                parts.append(r"\allowbreak{}")
+            before = c
+        parts.append(" ")
+        before = " "
+    return "".join(parts[:-1])
 
 
 def _character(c: str) -> str:
@@ -135,7 +142,7 @@ def table(content: Table, *, name_cm: float = 3.4) -> str:
         r"\begin{table}[htbp]",
         r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
         rf"\caption{{{escape(content.caption)}}}",
-        rf"\label{{tab:{content.name}}}",
+        rf"\label{{tab:{content.name}}}\smallskip",
         rf"\begin{{tabular}}{{@{{}}p{{{name_cm:g}cm}}{'r' * (width - 1)}@{{}}}}",
         r"\toprule",
         " & ".join(map(escape, content.columns)) + r" \\",

@@ -7,14 +7,10 @@ from typing import Any
 
 from analysis.compare import Comparison
 from analysis.grid import Grid
-from analysis.latex import escape
-from analysis.paper_tables import interval, number, p_value
+from analysis.paper_tables import cleaning_rule, interval, number, p_value, zero
+from analysis.prose import Paragraph, cite
 from analysis.run_facts import RunFacts
-from vs_sim.records import Record, printable
-from vs_sim.scenario import Scale
-
-_OPEN, _CLOSE = "\ue000", "\ue001"
-"""Around the key of a reference; private characters, which no name in a record keeps."""
+from vs_sim.records import printable
 
 ENDED = {
     "rounds_done": "the last round was reached",
@@ -23,35 +19,6 @@ ENDED = {
     "context_full": "the context window was full",
     "error": "an error",
 }
-
-
-class Paragraph(Record):
-    """A paragraph with a heading; references stand in it as `cite` writes them."""
-
-    heading: str
-    text: str
-
-
-def cite(*keys: str) -> str:
-    """References to entries of references.bib."""
-    return "".join(f"{_OPEN}{key}{_CLOSE}" for key in keys)
-
-
-def cited(paragraphs: Sequence[Paragraph]) -> list[str]:
-    """Keys of the references, each once, in the order of the text."""
-    return list(dict.fromkeys(key.partition(_CLOSE)[0] for p in paragraphs for key in p.text.split(_OPEN)[1:]))
-
-
-def markdown(title: str, paragraphs: Sequence[Paragraph]) -> str:
-    """The paragraphs as Markdown, with references as Pandoc reads them (``[@key]``)."""
-    body = "\n\n".join(f"## {p.heading}\n\n{_references(_markdown(p.text), '[@', ']')}" for p in paragraphs)
-    return f"# {title}\n\n{body}\n"
-
-
-def latex(title: str, paragraphs: Sequence[Paragraph]) -> str:
-    """The paragraphs as LaTeX, with references as ``\\cite``."""
-    body = "\n\n".join(rf"\paragraph{{{escape(p.heading)}.}} {_latex(p.text)}" for p in paragraphs)
-    return f"\\subsection*{{{escape(title)}}}\n\n{body}\n"
 
 
 def methods(grid: Grid, facts: RunFacts, note: str = "") -> list[Paragraph]:
@@ -83,7 +50,7 @@ def results(grid: Grid, facts: RunFacts, note: str = "") -> list[Paragraph]:
         head.append(_incomplete(facts))
     first = grid.comparisons[0]
     if first.n_human:
-        parts = [f"{title} {_human(first, name)}" for name, title in (("share_zero", "share of $0"), ("mean", "mean"))]
+        parts = [f"{title} {_human(first, name)}" for name, title in (("share_zero", f"share of {zero(first.scale)}"), ("mean", "mean"))]
         head.append(f"Humans (n = {first.n_human}): {', '.join(parts)}.")
     found = [Paragraph(heading="Results", text=" ".join([*head, *(_arm(grid, i) for i in range(len(grid.comparisons)))]))]
     if grid.pairs:
@@ -168,11 +135,8 @@ def _generation(facts: RunFacts) -> list[str]:
 
 def _outcome(facts: RunFacts, grid: Grid) -> list[str]:
     study, first = facts.study, grid.comparisons[0]
-    scale = (study.get("scenario") or {}).get("scale")
-    whole = ""
-    if scale is not None:
-        on = Scale.model_validate(scale)
-        whole = f", from {on.text(on.low)} to {on.text(on.high)} in whole {on.unit}"
+    scale = first.scale
+    whole = f", from {scale.text(scale.low)} to {scale.text(scale.high)} in whole {scale.unit}"
     if first.which == "actual":
         return [
             f"The outcome is the amount that the persuadee decided on in private after the chat, asked for by the method of its condition"
@@ -208,16 +172,15 @@ def _incomplete(facts: RunFacts) -> str:
 
 def _comparison(grid: Grid) -> list[str]:
     first = grid.comparisons[0]
-    rule = {"drop": "amounts above $2 are left out", "cap": "amounts above $2 are set to $2", "all": "all amounts are kept"}
     lost = {"drop": first.n_human_dropped, "cap": first.n_human_capped, "all": 0}[first.cleaning]
     sentences = []
     if first.n_human:
         people = "an unknown number of" if first.n_human_people is None else f"{first.n_human_people:,}"
         sentences += [
-            f"Humans: {_name(first.human_source)}; {first.n_human:,} donations of {people} people, worth {first.n_human_effective:,} "
-            f"independent ones" + cite("kish1965survey") + ".",
-            f"Cleaning rule {first.cleaning}, on both sides: {rule[first.cleaning]} ({lost} human and "
-            f"{sum(c.n_cleaned for c in grid.comparisons)} simulated donations).",
+            f"Humans: {_name(first.human_source)}; {first.n_human:,} {first.scale.name}s of {people} people, worth "
+            f"{first.n_human_effective:,} independent ones" + cite("kish1965survey") + ".",
+            f"Cleaning rule {first.cleaning}, on both sides: {cleaning_rule(first)} ({lost} human, "
+            f"{sum(c.n_cleaned for c in grid.comparisons)} simulated).",
         ]
     if first.which != first.human_which:
         sentences.append(
@@ -226,25 +189,16 @@ def _comparison(grid: Grid) -> list[str]:
         )
     sentences += [
         f"All resampling uses {first.n_resamples:,} resamples and seed {first.seed}.",
-        "Intervals are 95 % expanded percentile intervals of a bootstrap that resamples personas with all their conversations, and humans"
+        "Intervals are 95 % expanded percentile intervals of a bootstrap that resamples personas with all their conversations"
+        + (", and humans" if first.n_human else "")
         + cite("hesterberg2015teachers")
-        + "; those of distances are corrected for what resampling adds.",
-        "Distances are Kolmogorov-Smirnov (KS), Cramer-von Mises, L1 of bins that begin at "
-        + ", ".join(map(str, first.bin_edges))
-        + ", Wasserstein-1, and, for matched personas, the mean absolute difference per dialogue (L1 per dialogue).",
-        "Permutation p of the distances are never 0"
-        + cite("phipson2010permutation")
-        + f" and are adjusted over {len(grid.comparisons)} arms by Holm"
-        + cite("holm1979simple")
-        + " and by Benjamini and Hochberg"
-        + cite("benjamini1995controlling")
-        + ", each distance by itself.",
-        "The noise floor is what as many humans as there are personas score against the humans, with mean and 95 % quantile.",
+        + ".",
     ]
+    sentences += _against_humans(grid) if first.n_human else ["There are no human data: nothing here says how people would decide."]
     if grid.pairs:
         sentences.append(
-            f"Conditions of one model were compared on the same personas and seeds ({_n(len(grid.pairs), 'pair')} of conditions), with p by "
-            "swapping conditions within personas."
+            f"Conditions of one model were compared on the same personas and seeds ({_n(len(grid.pairs), 'pair')} of conditions), with p "
+            "by swapping conditions within personas."
         )
     margins = {e.metric: (e.unit, e.margin) for c in grid.comparisons for e in c.equivalences}
     if margins:
@@ -252,14 +206,33 @@ def _comparison(grid: Grid) -> list[str]:
         sentences.append(
             "Equivalence is two one-sided tests at the 5 % level" + cite("schuirmann1987comparison") + f"; margins declared: {declared}."
         )
-    else:
+    elif first.n_human:
         sentences.append("No margins were declared, so that nothing here shows equivalence.")
     return sentences
 
 
+def _against_humans(grid: Grid) -> list[str]:
+    n_tested = sum(p is not None for test in grid.tests if test.metric == "ks" for p in test.p)
+    return [
+        "Distances are Kolmogorov-Smirnov (KS), Cramer-von Mises, L1 of bins that begin at "
+        + ", ".join(map(str, grid.comparisons[0].bin_edges))
+        + f" {grid.comparisons[0].scale.unit}, Wasserstein-1, and, for matched personas, the mean absolute difference per dialogue (L1 per "
+        "dialogue); their intervals are corrected for what resampling adds.",
+        "Permutation p of the distances are never 0"
+        + cite("phipson2010permutation")
+        + f" and are adjusted over {_n(n_tested, 'arm')} by Holm"
+        + cite("holm1979simple")
+        + " and by Benjamini and Hochberg"
+        + cite("benjamini1995controlling")
+        + ", each distance by itself.",
+        "The noise floor is what as many humans as there are personas score against the humans, with mean and 95 % quantile.",
+    ]
+
+
 def _software(facts: RunFacts) -> list[str]:
     versions = [f"{_name(package)} {_list(found)}" for package, found in facts.versions.items() if found]
-    commits = f"git commit {_list(facts.commits)}" if facts.commits else "no git commit is recorded"
+    changed = [commit.replace("-dirty", " with uncommitted changes") for commit in facts.commits]
+    commits = f"git commit {_list(changed)}" if changed else "no git commit is recorded"
     return [f"Versions: {', '.join(versions) or 'none recorded'}; {commits}."]
 
 
@@ -267,8 +240,8 @@ def _unknown(facts: RunFacts) -> list[str]:
     found = [f"the name that the provider returned for {_name(model)}" for model, names in facts.returned.items() if not names]
     if not facts.commits or facts.n_without_commit:
         found.append(f"the git commit of {facts.n_without_commit} of {facts.n_starts} starts")
-    if not facts.endpoints:
-        found.append("an address of an endpoint (the provider's own, a local server or an environment variable was used)")
+    if not facts.endpoints and any(not model.startswith(("embedded:", "scripted:", "human:")) for model in facts.returned):
+        found.append("the address of an endpoint (the provider's own, or an environment variable's)")
     found += [f"temperature and top-p, where {key} is the provider's default" for key in _defaults(facts.study)]
     return found
 
@@ -285,9 +258,9 @@ def _human(first: Comparison, name: str) -> str:
 def _arm(grid: Grid, i: int) -> str:
     c = grid.comparisons[i]
     if c.n == 0:
-        return f"{_name(c.arm)}: no donation ({c.n_missing} missing)."
+        return f"{_name(c.arm)}: no {c.scale.name} ({c.n_missing} missing)."
     parts = []
-    for name, title in (("share_zero", "share of $0"), ("mean", "mean"), ("ks", "KS"), ("l1_per_dialogue", "L1 per dialogue")):
+    for name, title in _shown(grid):
         m = c.metric(name)
         if m.value is None:
             continue
@@ -301,13 +274,19 @@ def _arm(grid: Grid, i: int) -> str:
     return f"{_name(c.arm)} (n = {c.n}{missing}): {'; '.join(parts)}."
 
 
+def _shown(grid: Grid) -> tuple[tuple[str, str], ...]:
+    """Metrics of the results, and how they are called."""
+    share = f"share of {zero(grid.comparisons[0].scale)}"
+    return (("share_zero", share), ("mean", "mean"), ("ks", "KS"), ("l1_per_dialogue", "L1 per dialogue"))
+
+
 def _pair(grid: Grid, i: int) -> str:
     pair = grid.pairs[i]
     if not pair.n_pairs:
         return f"{_name(pair.second)} minus {_name(pair.first)}: no shared pairs."
     tests = {test.metric: test for test in grid.pair_tests}
     parts = []
-    for name, title in (("share_zero", "share of $0"), ("mean", "mean"), ("ks", "KS"), ("l1_per_dialogue", "L1 per dialogue")):
+    for name, title in _shown(grid):
         d = next((d for d in pair.differences if d.metric == name), None)
         if d is None or d.value is None:
             continue
@@ -331,25 +310,3 @@ def _name(text: object) -> str:
 
 def _list(names: Sequence[object]) -> str:
     return ", ".join(map(_name, names))
-
-
-def _markdown(text: str) -> str:
-    """Text that Markdown shows as it is; an underscore within a word means nothing there."""
-    escaped = ""
-    for i, c in enumerate(text):
-        within = c == "_" and 0 < i < len(text) - 1 and text[i - 1].isalnum() and text[i + 1].isalnum()
-        escaped += f"\\{c}" if c in "\\`*_[]<>#|$~^@{}!&" and not within else c
-    return escaped
-
-
-def _latex(text: str) -> str:
-    pieces = text.replace(_CLOSE + _OPEN, ",").split(_OPEN)
-    found = [escape(pieces[0], breakable=True)]
-    for piece in pieces[1:]:
-        keys, _, rest = piece.partition(_CLOSE)
-        found.append(rf"~\cite{{{keys}}}" + escape(rest, breakable=True))
-    return "".join(found)
-
-
-def _references(text: str, before: str, after: str) -> str:
-    return text.replace(_CLOSE + _OPEN, "; @").replace(_OPEN, f" {before}").replace(_CLOSE, after)

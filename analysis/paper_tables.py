@@ -11,8 +11,8 @@ from analysis.metric import Metric
 from analysis.pairs import Difference
 from analysis.run_facts import RunFacts
 from vs_sim.records import printable
+from vs_sim.scenario import Scale
 
-SUMMARIES = {"share_zero": "share of $0", "mean": "mean", "mean_positive": "mean of those > 0", "median": "median"}
 DISTANCES = {"ks": "KS", "l1_bins": "L1 of bins", "wasserstein": "Wasserstein", "l1_per_dialogue": "L1 per dialogue"}
 TESTED = {"ks": "KS", "cramer_von_mises": "CvM"}
 NONE = "-"
@@ -20,15 +20,33 @@ NONE = "-"
 Rows = list[tuple[str, ...]]
 
 
+def summaries(scale: Scale) -> dict[str, str]:
+    """Metric -> title, of what is computed for each side alone."""
+    return {"share_zero": f"share of {zero(scale)}", "mean": "mean", "mean_positive": "mean of those > 0", "median": "median"}
+
+
+def zero(scale: Scale) -> str:
+    """Nothing, on that scale."""
+    return "$0" if scale.money else "0"
+
+
+def cleaning_rule(c: Comparison) -> str:
+    """The cleaning rule of a comparison, in words."""
+    most = f"${c.scale.high / 100:g}" if c.scale.money else c.scale.text(c.scale.high)
+    return {"drop": f"amounts above {most} are left out", "cap": f"amounts above {most} are set to {most}", "all": "all amounts are kept"}[
+        c.cleaning
+    ]
+
+
 def number(unit: str, value: float | None, *, signed: bool = False) -> str:
-    """A number as papers print it: shares with three digits and no leading 0, money as dollars with two; ``-`` for none."""
+    """A number as papers print it: shares with three digits and no leading 0, dollars with two, others with one; ``-`` for none."""
     if value is None:
         return NONE
     if unit == "cents":
         return f"{value / 100:{'+' if signed else ''}.2f}"
     if unit == "share":
         return f"{value:{'+' if signed else ''}.3f}".replace("0.", ".", 1) if abs(value) < 0.9995 else f"{value:{'+' if signed else ''}.3f}"
-    return f"{value:{'+' if signed else ''}.2f}"
+    return f"{value:{'+' if signed else ''}.{2 if unit == 'dollars' else 1}f}"
 
 
 def p_value(p: float | None) -> str:
@@ -46,16 +64,12 @@ def tables(grid: Grid, facts: RunFacts) -> list[Table]:
     lost = ""
     if facts.incomplete:
         lost = f" INCOMPLETE: {facts.n_planned - facts.n_complete} of {facts.n_planned} conversations are missing."
-    found = [_summary(grid), _distances(grid), _tests(grid)]
+    found = [_summary(grid)]
+    found += [_distances(grid), _tests(grid)] if grid.comparisons[0].n_human else []
     found += [_pairs(grid)] if grid.pairs else []
     found += [_equivalence(grid)] if any(c.equivalences for c in grid.comparisons) else []
     found += [_missing(grid, facts), _design(facts)]
     return [table.model_copy(update={"caption": table.caption + lost}) for table in found]
-
-
-def names(comparisons: Sequence[Comparison]) -> dict[str, str]:
-    """Label of an arm -> what a row calls it below the heading with its model."""
-    return {c.arm: printable(c.condition) for c in comparisons}
 
 
 def _by_model(comparisons: Iterable[Comparison]) -> dict[str, list[Comparison]]:
@@ -70,15 +84,18 @@ def _people(first: Comparison) -> str:
 
 
 def _what(first: Comparison) -> str:
-    return {
-        "actual": "Actual donations, decided in private after the chat",
-        "stated": "Stated donations, said in the chat",
-    }[first.which]
+    return f"{first.which.capitalize()} {first.scale.name}s, " + (
+        "decided in private after the chat" if first.which == "actual" else "said in the chat"
+    )
+
+
+def _unit(scale: Scale) -> str:
+    return "dollars" if scale.money else scale.unit
 
 
 def _summary(grid: Grid) -> Table:
     first = grid.comparisons[0]
-    human = [first.metric(name) for name in SUMMARIES]
+    human = [first.metric(name) for name in summaries(first.scale)]
     rows: Rows = []
     if first.n_human:
         rows.append((_people(first), str(first.n_human), NONE, *(number(m.unit, m.human) for m in human)))
@@ -86,26 +103,25 @@ def _summary(grid: Grid) -> Table:
     for model, comparisons in _by_model(grid.comparisons).items():
         rows += [(), (printable(model),)]
         for c in comparisons:
-            metrics = [c.metric(name) for name in SUMMARIES]
+            metrics = [c.metric(name) for name in summaries(first.scale)]
             rows.append((printable(c.condition), str(c.n), str(c.n_missing), *(number(m.unit, m.value) for m in metrics)))
             rows.append(("", "", "", *(interval(m.unit, m.low, m.high) for m in metrics)))
     return Table(
         name="summary",
-        caption=f"{_what(first)}: share of $0, mean, mean of those who give, and median, in dollars, with 95 % intervals.",
-        columns=("", "n", "missing", *SUMMARIES.values()),
+        caption=f"{_what(first)}: share of $0, mean, mean of those who give, and median, in {_unit(first.scale)}, with 95 % intervals.",
+        columns=("", "n", "missing", *summaries(first.scale).values()),
         rows=tuple(row for row in rows if len(row) < 3 or any(row)),
         notes=(_reading(first), "No interval: the data cannot tell (one persona, or one amount alone)."),
     )
 
 
 def _reading(first: Comparison) -> str:
-    rule = {"drop": "amounts above $2 left out", "cap": "amounts above $2 set to $2", "all": "all amounts kept"}[first.cleaning]
     if not first.n_human:
-        return f"Cleaning rule {first.cleaning}: {rule}."
+        return "No human data."
     lost = {"drop": f", {first.n_human_dropped} of the humans'", "cap": f", {first.n_human_capped} of the humans'", "all": ""}[
         first.cleaning
     ]
-    return f"Humans: {printable(first.human_source)}. Cleaning rule {first.cleaning}: {rule}{lost}."
+    return f"Humans: {printable(first.human_source)}. Cleaning rule {first.cleaning}: {cleaning_rule(first)}{lost}."
 
 
 def _floor(m: Metric) -> str:
@@ -123,16 +139,20 @@ def _distances(grid: Grid) -> Table:
             rows.append(("", *(interval(m.unit, m.low, m.high) for m in metrics)))
             rows.append(("floor", *(_floor(m) for m in metrics)))
     rows.append(())
-    for label, field in (("all give $0", "baseline_zero"), ("all give the median", "baseline_median"), ("shuffled", "baseline_shuffled")):
+    for label, field in (
+        (f"all give {zero(first.scale)}", "baseline_zero"),
+        ("all give the median", "baseline_median"),
+        ("shuffled", "baseline_shuffled"),
+    ):
         rows.append((label, *(_baseline([c.metric(name) for c in grid.comparisons], field) for name in DISTANCES)))
     return Table(
         name="distances",
-        caption="Distance from the humans' donations, with 95 % intervals, noise floor and baselines.",
+        caption=f"Distance from the humans' {first.scale.name}s, with 95 % intervals, noise floor and baselines.",
         columns=("", *DISTANCES.values()),
         rows=tuple(row for row in rows if len(row) < 2 or any(row)),
         notes=(
             f"KS and L1 of bins (from 0 to 2; bins begin at {', '.join(map(str, first.bin_edges))}) are shares; Wasserstein and L1 per "
-            "dialogue are dollars.",
+            f"dialogue are {_unit(first.scale)}.",
             "Floor: as many humans as there are personas against the humans, mean and 95 % quantile; of the L1 per dialogue humans "
             "paired at random, which is no bound.",
         ),
@@ -165,16 +185,21 @@ def _tests(grid: Grid) -> Table:
         caption="Permutation p against the humans.",
         columns=("", *(cell for title in TESTED.values() for cell in (title, "p", "Holm", "BH"))),
         rows=tuple(rows),
-        notes=(f"CvM: Cramer-von Mises. Holm and Benjamini-Hochberg (BH) adjust over {n} conditions, each distance by itself.",),
+        notes=(
+            f"CvM: Cramer-von Mises. Holm and Benjamini-Hochberg (BH) adjust over {n} condition{'' if n == 1 else 's'}, each distance by itself.",
+        ),
     )
 
 
 def _pairs(grid: Grid) -> Table:
+    first = grid.comparisons[0]
     has_l1 = any(d.metric == "l1_per_dialogue" for pair in grid.pairs for d in pair.differences)
     shown = {
-        **{name: SUMMARIES[name] for name in ("share_zero", "mean")},
+        **{name: summaries(first.scale)[name] for name in ("share_zero", "mean")},
         **{name: DISTANCES[name] for name in ("ks", "l1_per_dialogue" if has_l1 else "wasserstein")},
     }
+    if not first.n_human:
+        shown = summaries(first.scale)
     tests = {test.metric: test for test in grid.pair_tests}
     rows: Rows = []
     for i, pair in enumerate(grid.pairs):
@@ -191,8 +216,12 @@ def _pairs(grid: Grid) -> Table:
         columns=("", "pairs", *shown.values()),
         rows=tuple(row for row in rows[:-1] if len(row) < 2 or any(row)),
         notes=(
-            "A distance below 0: the condition named first is nearer to the humans. A difference of distances has no p. "
-            f"Holm adjusts over {len(grid.pairs)} pairs, each metric by itself.",
+            (
+                "A distance below 0: the condition named first is nearer to the humans. A difference of distances has no p. "
+                if first.n_human
+                else ""
+            )
+            + f"Holm adjusts over {len(grid.pairs)} pair{'s' if len(grid.pairs) > 1 else ''}, each metric by itself.",
         ),
     )
 
@@ -220,6 +249,8 @@ def _equivalence(grid: Grid) -> Table:
 
 
 def _missing(grid: Grid, facts: RunFacts) -> Table:
+    scale = grid.comparisons[0].scale
+    noun = scale.name
     compared = {(c.condition, c.model): c for c in grid.comparisons}
     rows: Rows = []
     model = None
@@ -232,10 +263,10 @@ def _missing(grid: Grid, facts: RunFacts) -> Table:
         rows += [(f"  {printable(reason)}", "", "", str(count), "") for reason, count in sorted(c.missing.items())]
     return Table(
         name="missing",
-        caption="Conversations planned, complete, without a donation (with the reasons), and donations compared.",
-        columns=("", "planned", "complete", "no donation", "compared"),
+        caption=f"Conversations planned, complete, without a {noun} (with the reasons), and {noun}s compared.",
+        columns=("", "planned", "complete", f"no {noun}", "compared"),
         rows=tuple(rows),
-        notes=("What failed or was not run is missing; it is never counted as $0.",),
+        notes=(f"What failed or was not run is missing; it is never counted as {zero(scale)}.",),
     )
 
 

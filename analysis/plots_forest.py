@@ -17,8 +17,10 @@ from analysis.compare import Comparison
 from analysis.plots import BAND, FONT, HUMAN_EDGE, SMALL, STYLES, WIDTH_INCHES, Style
 
 TITLES = {
-    "share_zero": "share of $0",
+    "share_zero": "share of ",
     "mean": "mean",
+    "mean_positive": "mean of those > 0",
+    "median": "median",
     "ks": "KS",
     "l1_per_dialogue": "L1 per dialogue",
     "wasserstein": "Wasserstein",
@@ -74,7 +76,9 @@ def rows(comparisons: Sequence[Comparison]) -> tuple[list[Row], dict[str, float]
 
 
 def metrics(comparisons: Sequence[Comparison]) -> list[str]:
-    """The panels: both summaries, KS, and L1 per dialogue where personas are matched to humans, Wasserstein where not."""
+    """The panels: summaries, KS, and L1 per dialogue where personas are matched to humans, Wasserstein where not."""
+    if not comparisons[0].n_human:
+        return [*SUMMARIES, "mean_positive", "median"]
     matched = any(c.metric("l1_per_dialogue").value is not None for c in comparisons)
     return [*SUMMARIES, "ks", "l1_per_dialogue" if matched else "wasserstein"]
 
@@ -110,7 +114,16 @@ def draw_forest(ax: Axes, rows: Sequence[Row], name: str) -> None:
         if m.value is not None:
             ax.plot([m.value], [place], linestyle="", clip_on=False, zorder=4, **_point(style, known))
         elif name == SUMMARIES[0]:
-            ax.text(0.02, place, "no donation", transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL, color="#595959", zorder=4)
+            ax.text(
+                0.02,
+                place,
+                f"no {comparison.scale.name}",
+                transform=ax.get_yaxis_transform(),
+                va="center",
+                fontsize=SMALL,
+                color="#595959",
+                zorder=4,
+            )
     ax.margins(x=0.06)
     ax.autoscale_view(scaley=False)
     ax.set_xlim(left=0.0)  # a distance of 0, a share of 0 and $0 mean something
@@ -122,7 +135,8 @@ def draw_forest(ax: Axes, rows: Sequence[Row], name: str) -> None:
     ax.tick_params(axis="x", labelsize=SMALL, width=0.6, length=2.5, pad=2)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.spines["bottom"].set_linewidth(0.6)
-    ax.set_title(TITLES[name], fontsize=FONT - 0.5, loc="left", pad=3, parse_math=False)
+    title = TITLES[name] + (_zero(rows[0].comparison) if name == "share_zero" else "")
+    ax.set_title(title, fontsize=FONT - 0.5, loc="left", pad=3, parse_math=False)
 
 
 def forest(comparisons: Sequence[Comparison], note: str = "") -> Figure:
@@ -198,7 +212,7 @@ def _legend(placed: Sequence[Row], names: Sequence[str]) -> tuple[list[Any], lis
         keys.append("noise floor, 95 % quantile")
     if any(m.baseline_zero is not None and m.name == "l1_per_dialogue" for m in found):
         handles.append(Line2D([], [], color=HUMAN_EDGE, linewidth=1.1, linestyle=(0, (1.5, 1))))
-        keys.append("all give $0")
+        keys.append(f"all give {_zero(placed[0].comparison)}")
     if any(m.low is not None for m in found):
         handles.append(Line2D([], [], color=style.color, linewidth=INTERVAL_WIDTH, **_point(style, True)))
         keys.append("95 % interval")
@@ -218,6 +232,10 @@ def _point(style: Style, filled: bool) -> dict[str, Any]:
     }
 
 
+def _zero(c: Comparison) -> str:
+    return "$0" if c.scale.money else "0"
+
+
 def _label(c: Comparison) -> str:
     return "\n".join(textwrap.wrap(c.condition.replace("_", "_ "), LABEL_CHARACTERS)).replace("_ ", "_")
 
@@ -229,7 +247,7 @@ def _size(c: Comparison) -> str:
 
 def _counted(comparisons: Sequence[Comparison]) -> str:
     """What the numbers behind the names are."""
-    behind = "Behind the names: donations"
+    behind = f"Behind the names: {comparisons[0].scale.name}s"
     return behind + (" (and conversations that are missing)." if any(c.n_missing for c in comparisons) else ".")
 
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from vs_sim.commands import (
+    bundle,
     compare,
     dynamics,
     export,
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         strategies,
         probabilities,
         report,
+        bundle,
         export,
         verbalize,
         personas,

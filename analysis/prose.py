@@ -1,0 +1,64 @@
+"""Paragraphs with references, as Markdown and as LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from analysis.latex import escape
+from vs_sim.records import Record
+
+_OPEN, _CLOSE = "\ue000", "\ue001"
+"""Around the key of a reference; private characters, which no name in a record keeps."""
+
+
+class Paragraph(Record):
+    """A paragraph with a heading; references stand in it as `cite` writes them."""
+
+    heading: str
+    text: str
+
+
+def cite(*keys: str) -> str:
+    """References to entries of references.bib."""
+    return "".join(f"{_OPEN}{key}{_CLOSE}" for key in keys)
+
+
+def cited(paragraphs: Sequence[Paragraph]) -> list[str]:
+    """Keys of the references, each once, in the order of the text."""
+    return list(dict.fromkeys(key.partition(_CLOSE)[0] for p in paragraphs for key in p.text.split(_OPEN)[1:]))
+
+
+def markdown(title: str, paragraphs: Sequence[Paragraph]) -> str:
+    """The paragraphs as Markdown, with references as Pandoc reads them (``[@key]``)."""
+    body = "\n\n".join(f"## {p.heading}\n\n{_references(_markdown(p.text), '[@', ']')}" for p in paragraphs)
+    return f"# {title}\n\n{body}\n"
+
+
+def latex(title: str, paragraphs: Sequence[Paragraph]) -> str:
+    """The paragraphs as LaTeX, with references as ``\\cite``."""
+    body = "\n\n".join(rf"\paragraph{{{escape(p.heading)}.}} {_latex(p.text)}" for p in paragraphs)
+    return f"\\subsection*{{{escape(title)}}}\n\n{body}\n"
+
+
+def _markdown(text: str) -> str:
+    """Text that Markdown shows as it is; an underscore within a word means nothing there."""
+    escaped = ""
+    for i, c in enumerate(text):
+        within = c == "_" and 0 < i < len(text) - 1 and text[i - 1].isalnum() and text[i + 1].isalnum()
+        escaped += f"\\{c}" if c in "\\`*_[]<>#|$~^@{}!&" and not within else c
+    return escaped
+
+
+def _latex(text: str) -> str:
+    text = re.sub(r"(?<!\w)-(?=[.\d])", "−", text)  # a minus, not a hyphen
+    pieces = text.replace(_CLOSE + _OPEN, ",").split(_OPEN)
+    found = [escape(pieces[0], breakable=True)]
+    for piece in pieces[1:]:
+        keys, _, rest = piece.partition(_CLOSE)
+        found.append(rf"~\cite{{{keys}}}" + escape(rest, breakable=True))
+    return "".join(found)
+
+
+def _references(text: str, before: str, after: str) -> str:
+    return text.replace(_CLOSE + _OPEN, "; @").replace(_OPEN, f" {before}").replace(_CLOSE, after)

@@ -1,0 +1,309 @@
+"""vs-sim bundle: a run as a paper's supplement: figures, tables, prompts, methods and results, references, checksums."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vs_sim.commands import Verbs, verb
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from analysis.grid import Grid
+    from analysis.run_facts import RunFacts
+    from vs_sim.records import Transcript
+    from vs_sim.store import RunFolder
+
+
+def add(verbs: Verbs) -> None:
+    """Declare the verb."""
+    bundle = verb(verbs, "bundle", _bundle, "write a paper's supplement: figures, tables, prompts, methods and results text, references")
+    bundle.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    bundle.add_argument("--out", type=Path, metavar="DIR", help="folder to make (default: RUN/bundle)")
+    bundle.add_argument(
+        "--cleaning", choices=("drop", "cap", "all"), default="drop", help="human amounts above $2: drop (default), cap at $2, or keep"
+    )
+    bundle.add_argument(
+        "--human", type=Path, metavar="REF", help="imported humans (vs-sim human import; default: frequencies shipped here)"
+    )
+    bundle.add_argument("--incomplete", action="store_true", help="also if conversations are missing; text and captions will say so")
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    from vs_sim.errors import RunFolderError
+
+    out: Path = arguments.out or arguments.run / "bundle"
+    folder, facts, transcripts = _checked(arguments.run, arguments.incomplete)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunFolderError(f"{out} is there already and not empty; remove it, or give another folder with --out")
+    unfinished = out.absolute().parent / f".{out.name}.unfinished-{os.getpid()}"
+    try:
+        unfinished.mkdir(parents=True)
+        _write(unfinished, folder, facts, transcripts, arguments)
+        unfinished.replace(out)
+    except OSError as error:
+        raise RunFolderError(f"{error.filename or out}: cannot be written: {error.strerror}; give another folder with --out") from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    n = sum(path.is_file() for path in out.rglob("*"))
+    print(f"bundle: {out} ({n} files; begin with README.md)")
+    return 0
+
+
+def _checked(run: Path, incomplete: bool) -> tuple[RunFolder, RunFacts, list[Transcript]]:
+    """The run, if something can be said of it."""
+    from analysis.run_facts import run_facts
+    from vs_sim.errors import RunFolderError
+    from vs_sim.store import RunFolder
+
+    folder = RunFolder(run)
+    manifest = folder.manifest()
+    if "reference" in manifest:
+        raise RunFolderError(f"{run} holds people; expected the folder of a run (give people with --human)")
+    transcripts = folder.transcripts()
+    facts = run_facts(manifest, folder.planned(), transcripts)
+    if facts.n_complete == 0:
+        raise RunFolderError(
+            f"{run}: none of {facts.n_planned} conversations is complete ({len(transcripts)} failed), so that there is nothing to write "
+            "about; run the study first"
+        )
+    if facts.incomplete and not incomplete:
+        cells = ", ".join(f"{cell.condition} ({cell.model}) {cell.n_missing} of {cell.n_planned}" for cell in facts.incomplete)
+        raise RunFolderError(
+            f"{run}: conversations are missing: {cells}; give the command of the run again, or --incomplete, which the text "
+            "and every caption will say"
+        )
+    return folder, facts, transcripts
+
+
+def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Transcript], arguments: argparse.Namespace) -> None:
+    from analysis import bundle, methods_text, prose
+    from analysis.latex import table
+    from analysis.paper_tables import tables
+    from analysis.tables import write_csv
+    from vs_sim.commands.people import grid_of, machinery_note
+
+    human: Path | None = arguments.human
+    grid = _without_path(grid_of(folder.path, arguments.cleaning, None, human), human)
+    note = machinery_note(facts.study["persuadee_models"])
+    lost = f" INCOMPLETE: {facts.n_planned - facts.n_complete} of {facts.n_planned} conversations are missing." if facts.incomplete else ""
+
+    (out / "tables").mkdir()
+    for one in (found := tables(grid, facts)):
+        caption = f"{one.caption} {note}".strip()
+        _text(out / "tables" / f"{one.name}.tex", table(one.model_copy(update={"caption": caption})))
+    write_csv(grid, out / "tables" / "comparison.csv")
+    _facts_csv(out / "tables", grid, facts)
+
+    captions: dict[str, str] = {}
+    alike: list[str] = []
+    (out / "figures").mkdir()
+    for name, drawn, caption in _figures(out / "tables", folder, grid, transcripts, human, f"{note}{lost}".strip()):
+        bundle.save_figure(drawn, out / "figures" / name)
+        captions[name] = f"{caption} {note}".strip() + lost
+        alike += [f"{name}: {a} and {b}" for a, b in bundle.alike_in_grey(drawn)]
+
+    paragraphs = methods_text.methods(grid, facts, note)
+    outcome = methods_text.results(grid, facts, note)
+    for name, title, text in (("methods", "Methods", paragraphs), ("results", "Results", outcome)):
+        _text(out / f"{name}.md", prose.markdown(title, text))
+        _text(out / f"{name}.tex", prose.latex(title, text))
+    _text(out / "references.bib", bundle.references(prose.cited([*paragraphs, *outcome])))
+    _text(out / "supplement.tex", bundle.supplement([one.name for one in found], list(captions.items()), "Supplement"))
+    shutil.copyfile(folder.manifest_path, out / "manifest.json")
+    _prompts(out / "prompts", folder)
+    requests = _requests(out / "requests", folder, transcripts)
+    (out / "README.md").touch()  # named in itself
+    _text(out / "README.md", _readme(out, facts, note, captions, alike, requests))
+    _text(out / bundle.SUMS, bundle.sums(out))
+
+
+def _text(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8", newline="\n")
+
+
+def _without_path(grid: Grid, human: Path | None) -> Grid:
+    """The grid with the reference named as a folder, not as a place on this machine."""
+    if human is None:
+        return grid
+    named = [c.model_copy(update={"human_source": c.human_source.replace(str(human), human.resolve().name)}) for c in grid.comparisons]
+    return grid.model_copy(update={"comparisons": tuple(named)})
+
+
+def _facts_csv(folder: Path, grid: Grid, facts: RunFacts) -> None:
+    """The design and what is missing, tidy; an empty field is what does not apply."""
+    keys = ("name", "method", "k", "select", "tau", "wording", "format", "calls")
+    with (folder / "design.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(keys)
+        rows.writerows([condition.get(key) for key in keys] for condition in facts.study["conditions"])
+    compared = {(c.condition, c.model): c for c in grid.comparisons}
+    with (folder / "missing.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("condition", "model", "reason", "n", "n_planned", "n_complete", "n_compared"))
+        for cell in facts.cells:
+            c = compared[cell.condition, cell.model]
+            for reason, n in sorted(c.missing.items()) or [("", 0)]:
+                rows.writerow((cell.condition, cell.model, reason, n, cell.n_planned, cell.n_complete, c.n))
+
+
+def _figures(
+    tables: Path, folder: RunFolder, grid: Grid, transcripts: list[Transcript], human: Path | None, note: str
+) -> Iterator[tuple[str, Figure, str]]:
+    """Name, figure and caption of everything that can be drawn; tidy tables of what is drawn are written beside the others."""
+    from analysis import plots, plots_dynamics, plots_forest, plots_language, plots_probabilities
+    from analysis.curves import curves
+    from analysis.curves import write_csv as write_curves
+    from analysis.dynamics import courses, dynamics
+    from analysis.language import labels, language, speeches
+    from analysis.measure import write_csv
+    from analysis.similarity import lexical_similarity
+    from vs_sim.commands.people import humans
+
+    study, planned = folder.manifest()["study"], folder.planned()
+    seed, n_rounds = int(study["seed"]), int(study["rounds"])
+    arms = list(labels(planned).values())
+    others = [] if human is None else humans(human, [t.spec.id for t in transcripts])[0]
+
+    def paged(name: str, of: Sequence[str], size: int) -> Iterator[tuple[str, list[str]]]:
+        for i in range(0, len(of), size):
+            yield (f"{name}-{i // size + 1}" if len(of) > size else name), list(of[i : i + size])
+
+    for name, chosen in paged("comparison", arms, plots.MAX_ARMS):
+        what = "Left: share of the conversations in each bin. Right: cumulative."
+        yield name, plots.figure([c for c in grid.comparisons if c.arm in chosen], note=note), what
+    forest = "All conditions: estimates with 95 % intervals, humans and noise floor."
+    yield "forest", plots_forest.forest(grid.comparisons, note=note), forest
+
+    spoken = speeches(transcripts, planned)
+    people = [replace(one, turns=one.turns[:n_rounds]) for one in speeches(others, [t.spec for t in others])]
+    measured = [*language(spoken, people, seed=seed), *lexical_similarity(spoken, people, seed=seed)]
+    write_csv(measured, tables / "language.csv")
+    for name, chosen in paged("language", list(dict.fromkeys(m.label for m in measured)), plots.MAX_ARMS):
+        if any(m.value is not None for m in measured if m.label in chosen):
+            shown = plots_language.figure([m for m in measured if m.label in chosen], note=note)
+            yield name, shown, "Language of the persuadees: means over conversations with 95 % intervals."
+
+    read = courses(transcripts, planned, n_rounds)
+    read_people = courses(others, [t.spec for t in others], n_rounds)
+    write_csv(dynamics(read, read_people, n_rounds, seed=seed), tables / "dynamics.csv")
+    over_rounds = curves(read, read_people, n_rounds, seed=seed)
+    write_curves(over_rounds, tables / "dynamics-rounds.csv")
+    for name, chosen in paged("dynamics", list(dict.fromkeys(c.label for c in over_rounds)), plots_dynamics.N_COLUMNS):
+        yield name, plots_dynamics.figure([c for c in over_rounds if c.label in chosen], note=note), "Course of the dialogues, by round."
+
+    from analysis.probabilities import PARTS, diagnose
+    from vs_sim.commands.probabilities import _calibrations, _groups
+
+    recorded, groups, _ = _groups(folder)
+    found = [d for group in groups for part in PARTS if (d := diagnose(group, part, seed=recorded.seed)) is not None]
+    held = _calibrations(folder, recorded, groups)
+    for name, chosen in paged("probabilities", list(dict.fromkeys(d.arm for d in found)), plots.MAX_ARMS):
+        drawn = plots_probabilities.figure([d for d in found if d.arm in chosen], [c for c in held if c.arm in chosen])
+        yield name, drawn, "Stated probabilities: rank of the drawn candidate and entropy."
+
+
+def _prompts(out: Path, folder: RunFolder) -> None:
+    """Every prompt as the manifest keeps it, one file each; those of the scenario in a folder of their own."""
+    manifest = folder.manifest()
+    kept: dict[str, Any] = dict(manifest.get("prompts") or {})
+    scenario = manifest["study"].get("scenario") or {}
+    kept |= {f"scenario/{name}": text for name, text in (scenario.get("prompts") or {}).items()}
+    for name, text in kept.items():
+        path = out.joinpath(*(part for part in Path(name).parts if part not in ("..", "/", ".")))
+        path = path.with_name(path.name + ".md")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _text(path, str(text))
+
+
+def _requests(out: Path, folder: RunFolder, transcripts: list[Transcript]) -> str:
+    """A worked request for every condition; returns the sentence for the README."""
+    from analysis.bundle import file_name, request_text
+    from vs_sim.errors import InputError
+    from vs_sim.reask import recorded_study
+    from vs_sim.replay import read_journal, replay
+
+    study = recorded_study(folder)
+    journal = read_journal(folder)
+    digest = str(folder.manifest()["study"].get("prompts_sha256"))
+    n_written = n_checked = n_shown = 0
+    problems: dict[str, str] = {}
+    for i, condition in enumerate(study.conditions, 1):
+        own = [t for t in transcripts if t.complete and t.spec.condition == condition.name and not _of_people(t)]
+        if not own:
+            problems[condition.name] = "no complete conversation between models"
+            continue
+        try:
+            shown = replay(study, own[0], digest, journal)
+        except InputError as error:
+            problems[condition.name] = str(error)
+            continue
+        chosen = [one for one in shown if one.step.startswith(("t000", "t001", "decide"))]
+        head = (
+            f"# {condition.name}, as the model saw it\n\nConversation {own[0].spec.id}: the first message of each speaker, and the private "
+            "decision. Rebuilt from the records, without a model.\n"
+        )
+        texts = [request_text(f"{one.step}: {one.role}, {one.model}", one.messages, one.schema, one.answer) for one in chosen]
+        out.mkdir(exist_ok=True)
+        _text(out / f"{i:02d}-{file_name(condition.name)}.md", "\n".join([head, *texts]))
+        n_written += 1
+        n_shown += len(shown)
+        n_checked += sum(one.checked is True for one in shown)
+    said = f"{n_written} of {len(study.conditions)} conditions have a worked request; {n_checked} of {n_shown} requests of these "
+    said += "conversations, rebuilt, have the digest that the run's journal recorded."
+    return " ".join([said, *(f"None for {name}: {why}." for name, why in problems.items())])
+
+
+def _of_people(transcript: Transcript) -> bool:
+    return any(model.startswith("human:") for model in (transcript.spec.persuader_model, transcript.spec.persuadee_model))
+
+
+def _readme(out: Path, facts: RunFacts, note: str, captions: dict[str, str], alike: list[str], requests: str) -> str:
+    from importlib import metadata
+
+    what = {
+        "README.md": "this list",
+        "SHA256SUMS": "checksums of all other files (`sha256sum --check SHA256SUMS`)",
+        "manifest.json": "study, personas, prompts, plan and starts of the run, as recorded",
+        "methods.md": "methods, filled from the records (references as Pandoc reads them)",
+        "methods.tex": "the same for LaTeX",
+        "results.md": "results in the numbers of the tables",
+        "results.tex": "the same for LaTeX",
+        "references.bib": "what methods and results cite",
+        "supplement.tex": "all of it as one document (pdflatex, bibtex, pdflatex, pdflatex)",
+        "tables/comparison.csv": "every number of the comparison, tidy",
+        "tables/design.csv": "the conditions",
+        "tables/missing.csv": "planned, complete and missing conversations, with reasons",
+        "tables/language.csv": "language of the persuadees, tidy",
+        "tables/dynamics.csv": "course of the dialogues, tidy",
+        "tables/dynamics-rounds.csv": "course of the dialogues, by round",
+    }
+    files = sorted({path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} | {"SHA256SUMS"})
+    lines = ["# Supplement", "", f"Made by vs_sim {metadata.version('vs-sim')} from the records of one run; no model was asked."]
+    lines += ["", note] if note else []
+    lines += ["", f"{facts.n_complete} of {facts.n_planned} planned conversations are complete."]
+    if facts.incomplete:
+        lines[-1] += " INCOMPLETE: the text and every caption say so."
+    lines += ["", requests]
+    lines += ["", "Files that end in `-grey.png` are the figures in luminance, as a printer without colours shows them."]
+    if alike:
+        lines[-1] += f" Told apart by colour alone: {'; '.join(alike)}."
+    else:
+        lines[-1] += " In every legend, marker, filling or dashes tell the entries apart without colour."
+    lines += ["", "Before you publish: manifest.json and requests/ hold the personas' texts and the addresses of endpoints as recorded."]
+    lines += ["", "| file | |", "|---|---|"]
+    for file in files:
+        stem = Path(file).name.removesuffix(Path(file).suffix).removesuffix("-grey")
+        said = what.get(file) or (captions.get(stem, "").replace("|", r"\|") if file.startswith("figures/") else "")
+        said = said or {"prompts": "prompt", "requests": "worked request", "tables": "table for LaTeX (booktabs)"}.get(
+            file.split("/")[0], ""
+        )
+        lines.append(f"| {file} | {said} |")
+    return "\n".join([*lines, ""])
