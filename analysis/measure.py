@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 
 from analysis.uncertainty import Interval, bootstrap_ratio, percentile_interval, share_interval
 from vs_sim.records import Record
+from vs_sim.terminal import filled, wrapped
 
 Floats = npt.NDArray[np.float64]
 
@@ -253,7 +253,7 @@ def render(measured: Sequence[Measured], heading: str, notes: Sequence[str] = ()
         shown = "; ".join(missing[:6]) + (f"; and {len(missing) - 6} more in the CSV" if len(missing) > 6 else "")
         own.append(f"Conversations that a number cannot be computed for are in no mean ({shown}).")
     for note in [*own, *notes]:
-        lines += textwrap.wrap(note, WIDTH, subsequent_indent="  ") if note is not own[0] else ["", *textwrap.wrap(note, WIDTH)]
+        lines += wrapped(note, WIDTH, indent="  ") if note is not own[0] else ["", *wrapped(note, WIDTH)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -262,7 +262,7 @@ def _block(names: Sequence[str], labels: Sequence[str], of: dict[tuple[str, str]
     heads = [_head(label) for label in [*(["humans"] if with_humans else []), *labels]]
     lines = []
     for i in range(max(map(len, heads))):
-        lines.append(" " * TITLE + "".join(f"{head[i] if i < len(head) else '':>{CELL}}" for head in heads))
+        lines.append(" " * TITLE + "".join(filled(head[i] if i < len(head) else "", CELL, right=True) for head in heads))
     counted = [[m for (_, at), m in of.items() if at == label] for label in labels]
     counts = [str(max((m.n for m in each), default=0)) for each in counted]
     if with_humans:
@@ -282,7 +282,7 @@ def _block(names: Sequence[str], labels: Sequence[str], of: dict[tuple[str, str]
 
 def _head(label: str) -> list[str]:
     """The lines of a column's head; names break at underscores."""
-    return [line.replace("_ ", "_") for line in textwrap.wrap(label.replace("_", "_ "), CELL - 2)]
+    return [line.replace("_ ", "_") for line in wrapped(label.replace("_", "_ "), CELL - 2)]
 
 
 def _cell(unit: str, value: float | None, low: float | None, high: float | None, mark: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from analysis.grid import Grid
 from analysis.metric import Metric
 from analysis.pairs import Difference
 from vs_sim.scenario import Scale
+from vs_sim.terminal import columns, filled, wrapped
 
 WIDTH = 100
 """Characters of the plain-text table."""
@@ -197,7 +197,7 @@ def _tests(grid: Grid) -> list[str]:
         ks, cvm = tests["ks"], tests["cramer_von_mises"]
         cells = [_p(ks.p[i]), _p(ks.holm[i]), _p(ks.bh[i]), _number(c.metric("cramer_von_mises"), c.metric("cramer_von_mises").value)]
         cells += [_p(cvm.p[i]), _p(cvm.holm[i]), _p(cvm.bh[i])]
-        own = [f"{c.arm:<{room}}"] if len(c.arm) < room else [*textwrap.wrap(c.arm, WIDTH), " " * room]
+        own = [filled(c.arm, room)] if columns(c.arm) < room else [*wrapped(c.arm, WIDTH), " " * room]
         lines += [*own[:-1], own[-1] + "".join(f"{cell:>11}" for cell in cells)]
     return lines
 
@@ -217,7 +217,7 @@ def _pairs(grid: Grid) -> list[str]:
     lines.append(_wide("", *heads))
     for i, pair in enumerate(grid.pairs):
         found = {d.metric: d for d in pair.differences}
-        lines += textwrap.wrap(f"{pair.second} minus {pair.first}, {pair.n_pairs} pairs", WIDTH)
+        lines += wrapped(f"{pair.second} minus {pair.first}, {pair.n_pairs} pairs", WIDTH)
         lines.append(_wide("", *(_signed(found.get(name)) for name in names)))
         ps = [(tests[name].p[i], tests[name].holm[i]) if name in tests else (None, None) for name in names]
         adjust = len(grid.pairs) > 1
@@ -346,7 +346,7 @@ def _reading(c: Comparison) -> str:
 
 
 def _wrapped(notes: Sequence[str]) -> list[str]:
-    return [line for note in notes for line in textwrap.wrap(note, WIDTH, subsequent_indent="  ")]
+    return [line for note in notes for line in wrapped(note, WIDTH, indent="  ")]
 
 
 def _baseline(comparisons: Sequence[Comparison], names: Sequence[str], label: str, field: str) -> list[str]:
@@ -361,13 +361,13 @@ def _baseline(comparisons: Sequence[Comparison], names: Sequence[str], label: st
 
 def _row(label: str, narrow: str, *cells: str) -> list[str]:
     """A row; a label that is too long for its column stands on a line of its own."""
-    if len(label) < LABEL + (0 if narrow else NARROW):
+    if columns(label) < LABEL + (0 if narrow else NARROW):
         return [_line(label, narrow, *cells)]
-    return [*textwrap.wrap(label, WIDTH), _line("", narrow, *cells)]
+    return [*wrapped(label, WIDTH), _line("", narrow, *cells)]
 
 
 def _line(label: str, narrow: str, *cells: str) -> str:
-    head = f"{label:<{LABEL}}{narrow:>{NARROW}}" if narrow else f"{label:<{LABEL + NARROW}}"
+    head = f"{filled(label, LABEL)}{narrow:>{NARROW}}" if narrow else filled(label, LABEL + NARROW)
     return head + "".join(f"{cell:>20}" for cell in cells)
 
 

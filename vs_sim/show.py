@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.cells import cell_len
-
 from vs_sim.records import ConversationSpec, Decision, Transcript, Turn, VerbalizedDistribution, printable
 from vs_sim.scenario import Scale
-from vs_sim.terminal import Line, filled, shortened
+from vs_sim.terminal import Line, columns, filled, shortened
 
 WIDTH = 100
 """Columns of a list of conversations."""
@@ -111,14 +109,14 @@ def listing(transcripts: Sequence[Transcript], scale: Scale | None = None) -> li
     n_most = max((len(t.turns) for t in transcripts), default=0)
     middles = [f"r{t.spec.replicate}  {len(t.turns):>{len(str(n_most))}} turns" for t in transcripts]
     room = WIDTH - 16 - 8 - max(map(len, middles), default=0) - min(24, max((len(r.text) for r in results), default=0))
-    widest_arm, widest_person = (max(map(cell_len, names), default=0) for names in (arms, people))
+    widest_arm, widest_person = (max(map(columns, names), default=0) for names in (arms, people))
     arm_width = min(widest_arm, max(room // 2, room - widest_person))
     person_width = min(widest_person, room - arm_width)
     lines = []
     for transcript, arm, person, middle, result in zip(transcripts, arms, people, middles, results, strict=True):
         names = filled(shortened(arm, arm_width), arm_width) + "  " + filled(shortened(person, person_width), person_width)
         text = f"{transcript.spec.id}  {names}  {filled(middle, max(map(len, middles)))}  "
-        lines.append(Line(text + shortened(result.text, WIDTH - cell_len(text)), result.style))
+        lines.append(Line(text + shortened(result.text, WIDTH - columns(text)), result.style))
     return lines
 
 

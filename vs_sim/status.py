@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from vs_sim.records import Record, Transcript, VerbalizedDistribution
+from vs_sim.records import Record, Transcript, VerbalizedDistribution, is_person
 from vs_sim.show import arm_name
 from vs_sim.store import RunFolder
-from vs_sim.terminal import Line
+from vs_sim.terminal import Line, wrapped
 
 
 class ArmStatus(Record):
@@ -58,7 +58,7 @@ class Status(Record):
         arms: counts by condition and persuadee model.
         failures: kind -> conversations that failed last time and are owed.
         stop_reasons: stop reason -> complete conversations.
-        n_calls: answers in the journal, those of failed conversations included.
+        n_calls: answers of models in the journal, those of failed conversations included.
         prompt_tokens, completion_tokens: their sum; None if a provider did not say for some call.
         seconds: summed seconds of the answered requests.
         persuadee_turns: turns drawn from a distribution or single reply.
@@ -130,7 +130,7 @@ class Status(Record):
             else f"{self.prompt_tokens:,} tokens in, {self.completion_tokens:,} out"
         )
         lines.append(Line(f"  {self.n_calls:,} calls, {tokens}, {self.seconds:,.0f} s of model time"))
-        return lines
+        return [Line(part, line.style) for line in lines for part in _wrapped(line.text)]
 
 
 def status(run: str | Path) -> Status:
@@ -147,7 +147,8 @@ def status(run: str | Path) -> Status:
     calls, begun = [], set()
     for row in folder.journal_rows():
         if "call" in row:
-            calls.append(row["call"])
+            if not is_person(row["call"]["model"]):
+                calls.append(row["call"])
             begun.add(row["conversation"])
     turns = [t for one in transcripts.values() for t in one.turns if t.distribution is not None]
     repairs = [_repairs(t.distribution) for t in turns if t.distribution is not None]
@@ -206,6 +207,11 @@ def _moment(text: object) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo is not None else None
+
+
+def _wrapped(text: str) -> list[str]:
+    indent = " " * (len(text) - len(text.lstrip(" ")))
+    return [indent + part for part in wrapped(text.lstrip(" "), 100 - len(indent), indent="    ")]
 
 
 def _ago(written: str) -> str:

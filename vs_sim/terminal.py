@@ -26,7 +26,6 @@ def print_lines(lines: Sequence[Line], *, paged: bool = False) -> None:
         lines: what to print.
         paged: whether they go through $PAGER (less if there is none) if they are more than a terminal holds.
     """
-    from rich.cells import cell_len
     from rich.console import Console
     from rich.text import Text
 
@@ -37,9 +36,9 @@ def print_lines(lines: Sequence[Line], *, paged: bool = False) -> None:
     with console.capture() as captured:
         for line in lines:
             console.print(Text(line.text, line.style), soft_wrap=True)
-    columns, rows = shutil.get_terminal_size()
-    n_rows = sum(max(1, -(-cell_len(line.text) // columns)) for line in lines)
-    if not (paged and redraws(sys.stdout) and n_rows >= rows and _page(captured.get())):
+    size = shutil.get_terminal_size()
+    n_rows = sum(max(1, -(-columns(line.text) // size.columns)) for line in lines)
+    if not (paged and redraws(sys.stdout) and n_rows >= size.lines and _page(captured.get())):
         sys.stdout.write(captured.get())
 
 
@@ -50,27 +49,44 @@ def redraws(stream: object) -> bool:
 
 def shortened(text: str, width: int) -> str:
     """`text` in at most `width` columns of a terminal (3 or more), its middle left out if need be; not filled up."""
-    from rich.cells import cell_len
-
-    if cell_len(text) <= width:
+    if columns(text) <= width:
         return text
     head = tail = ""
     while True:  # names that begin alike end differently: both ends stay
         longer = head + text[len(head)]
-        if cell_len(longer + ".." + tail) > width:
+        if columns(longer + ".." + tail) > width:
             return head + ".." + tail
         head = longer
         longer = text[len(text) - len(tail) - 1] + tail
-        if cell_len(head + ".." + longer) > width:
+        if columns(head + ".." + longer) > width:
             return head + ".." + tail
         tail = longer
 
 
-def filled(text: str, width: int) -> str:
-    """`text` with spaces behind it up to `width` columns of a terminal."""
+def columns(text: str) -> int:
+    """Columns of a terminal that a text takes; a Chinese sign, say, takes two."""
     from rich.cells import cell_len
 
-    return text + " " * (width - cell_len(text))
+    return cell_len(text)
+
+
+def filled(text: str, width: int, *, right: bool = False) -> str:
+    """`text` with spaces behind it, or before it, up to `width` columns of a terminal."""
+    spaces = " " * (width - columns(text))
+    return spaces + text if right else text + spaces
+
+
+def wrapped(text: str, width: int = 100, *, indent: str = "") -> list[str]:
+    """`text` in lines of at most `width` columns of a terminal, all but the first indented."""
+    import textwrap
+
+    if columns(text) == len(text):
+        return textwrap.wrap(text, width, subsequent_indent=indent)
+    from rich.console import Console
+    from rich.text import Text
+
+    lines = [line.plain.rstrip() for line in Text(text).wrap(Console(), width - len(indent))]
+    return [(indent if i else "") + line for i, line in enumerate(lines)]
 
 
 def _page(text: str) -> bool:
