@@ -9,6 +9,7 @@ from analysis.calibration import Bin, Calibration
 from analysis.probabilities import SUMS_TO_ONE, Diagnostics, Number, Part
 from analysis.reselect import MIN_ESS, MIN_ESS_SHARE, Reselection
 from vs_sim.records import printable
+from vs_sim.terminal import filled, wrapped
 
 WIDTH = 100
 LABEL = 28
@@ -85,7 +86,7 @@ def _block(diagnostics: Sequence[Diagnostics]) -> list[str]:
         ("  against the rule", lambda d: str(d.sampler.n_impossible)),
         ("different values stated", lambda d: "-" if d.n_stated_values is None else str(d.n_stated_values)),
     ]
-    headers = _level([textwrap.wrap(d.arm, CELL - 2) for d in diagnostics])
+    headers = _level([wrapped(d.arm, CELL - 2) for d in diagnostics])
     lines = [_line("", cells) for cells in zip(*headers, strict=True)]
     return [*lines, *(_line(label, [cell(d) for d in diagnostics]) for label, cell in rows)]
 
@@ -213,11 +214,11 @@ def _beside(r: Reselection) -> str:
 
 
 def _line(label: str, cells: Iterable[str]) -> str:
-    return f"{label:<{LABEL}}" + "".join(f"{cell:>{CELL}}" for cell in cells)
+    return f"{label:<{LABEL}}" + "".join(filled(cell, CELL, right=True) for cell in cells)
 
 
 def _wrapped(texts: Sequence[str]) -> list[str]:
-    return [line for text in texts for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ")]
+    return [line for text in texts for line in wrapped(text, WIDTH, indent="  ")]
 
 
 def _joined(lines: Sequence[str]) -> str:

@@ -82,14 +82,13 @@ def _plain(found: Audit, rows: list[Row]) -> dict[str, Any]:
 
 
 def _table(found: Audit) -> list[str]:
-    import textwrap
-
     from vs_sim.audit import ANNOTATED, IN_SIGHT, KINDS, LABELS
+    from vs_sim.terminal import wrapped
 
     missing = f", {found.n_missing} more without a label" if found.n_missing else ""
     title = f"Stated donations as the rules read them, against {found.against}: {len(found.rows)} dialogues{missing}."
     counts = found.confusion()
-    lines = [*textwrap.wrap(title, _WIDTH), "", f"{'read as':<16}" + "".join(f"{label:>9}" for label in LABELS)]
+    lines = [*wrapped(title, _WIDTH), "", f"{'read as':<16}" + "".join(f"{label:>9}" for label in LABELS)]
     for kind in KINDS:
         lines.append(f"{kind:<16}" + "".join(f"{counts[kind, label]:>9}" for label in LABELS))
     lines.append(f"{'n':<16}" + "".join(f"{sum(counts[kind, label] for kind in KINDS):>9}" for label in LABELS))
@@ -99,7 +98,7 @@ def _table(found: Audit) -> list[str]:
         value = "-" if share["share"] is None else f"{share['share']:6.1%} ({share['low']:.1%} to {share['high']:.1%})"
         lines.append(f"{_SHARES[name]:<60}{count.n_yes:>4} of {count.n:<4} {value}")
     if found.against == ANNOTATED:
-        lines += ["", *textwrap.wrap(IN_SIGHT, _WIDTH)]
+        lines += ["", *wrapped(IN_SIGHT, _WIDTH)]
     return lines
 
 

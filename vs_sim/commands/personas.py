@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -154,9 +153,10 @@ def _table(checked: Check) -> str:
     """The check as a plain-text table."""
     from vs_sim.records import printable
     from vs_sim.synthesize import N_SAMPLES
+    from vs_sim.terminal import wrapped
 
     rows = [
-        *textwrap.wrap(printable(f"{checked.n} personas against {checked.source}"), _WIDTH),
+        *wrapped(printable(f"{checked.n} personas against {checked.source}"), _WIDTH),
         f"{'':<18} {'':>7}    {'missing':^15}    {'':>8}   random sample of this size",
         f"{'':<18} {'n':>7}    {'file':>6}   {'there':>6}    {'distance':>8}   {'mean':>6}   {'95 %':>6}",
     ]
@@ -177,7 +177,7 @@ def _table(checked: Check) -> str:
     )
     if checked.absent:
         notes += f" In no persona of the file: {', '.join(checked.absent)}."
-    return "\n".join([*rows, *textwrap.wrap(notes, _WIDTH)])
+    return "\n".join([*rows, *wrapped(notes, _WIDTH)])
 
 
 def _show(arguments: argparse.Namespace) -> int:

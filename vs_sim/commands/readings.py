@@ -141,13 +141,14 @@ def _annotators(folder: RunFolder) -> dict[str, StatedDonation]:
 
 def _table(found: Agreement) -> list[str]:
     from vs_sim.records import printable
+    from vs_sim.terminal import columns, filled, wrapped
 
     letter = dict(zip(found.readers, _letters(len(found.readers)), strict=True))
     lines = ["Stated donations by reader", "", f"{'':<52}{'amount':>10}{'refused':>10}{'undetermined':>14}{'missing':>10}"]
     for name, n in found.readers.items():
         label = f"{letter[name]}  {printable(name)}"
-        lines += [label] if len(label) > 51 else []
-        lines.append(f"{label if len(label) <= 51 else '':<52}{n['amount']:>10}{n['refused']:>10}{n['undetermined']:>14}{n['missing']:>10}")
+        lines += wrapped(label, indent="   ") if columns(label) > 51 else []
+        lines.append(f"{filled(label if columns(label) <= 51 else '', 52)}{n['amount']:>10}{n['refused']:>10}{n['undetermined']:>14}{n['missing']:>10}")
     lines += ["", "Agreement of two, with 95 % intervals", ""]
     lines.append(f"{'':<9}{'n':>6}{'same kind':>22}{'kappa':>22}{'both amount':>13}{'same cents':>22}")
     for pair in found.pairs:
@@ -183,7 +184,7 @@ def _number(value: float | None, interval: Interval | None) -> str:
 def _notes(readers: dict[str, dict[str, StatedDonation]]) -> list[str]:
     """What keeps agreement from being told: a single reader, or one who read only what the rules leave open."""
     if len(readers) == 1:
-        return ["", "Only the rules have read this run: vs-sim outcome read --all adds a model, vs-sim outcome sheet people."]
+        return ["", "Only the rules have read this run: vs-sim outcome read --all adds a model,", "vs-sim outcome sheet people."]
     settled = {id_ for id_, stated in readers["rules"].items() if stated.status != "undetermined"}
     only_open = [name for name, read in readers.items() if name != "rules" and read and settled and not settled & read.keys()]
     return [

@@ -136,23 +136,23 @@ def _plan(arguments: argparse.Namespace) -> int:
         print(json.dumps(data, indent=2))
         return 0
     arms = f"{len(study.conditions)} conditions x {len(study.persuadee_models)} persuadee models x {len(study.persuadees)} persuadees"
-    print(f"{found.n_conversations} conversations = {arms} x {study.replicates} replicates; at most {study.rounds} rounds each")
+    _say(f"{found.n_conversations} conversations = {arms} x {study.replicates} replicates; at most {study.rounds} rounds each")
     for model, n in found.n_calls.items():
-        print(f"{model}: {n:,} calls, about {found.input_tokens[model]:,} tokens in and {found.output_tokens[model]:,} out")
-    print("  (words that a model thinks before it answers are not in these numbers)")
+        _say(f"{model}: {n:,} calls, about {found.input_tokens[model]:,} tokens in and {found.output_tokens[model]:,} out")
+    _say("  (words that a model thinks before it answers are not in these numbers)")
     if study.reader is not None:
-        print(f"{study.reader}: at most {found.n_conversations:,} calls more as second reader, where the rules leave a dialogue open")
+        _say(f"{study.reader}: at most {found.n_conversations:,} calls more as second reader, where the rules leave a dialogue open")
     if found.dollars is None:
         without = ", ".join(m for m in study.models if m not in study.run.prices)
-        print(f'cost: unknown; no price for {without} (give [run.prices."MODEL"] input = ..., output = ... in dollars per million tokens)')
+        _say(f'cost: unknown; no price for {without} (give [run.prices."MODEL"] input = ..., output = ... in dollars per million tokens)')
     else:
-        print(f"cost: about ${found.dollars:,.2f}")
+        _say(f"cost: about ${found.dollars:,.2f}")
     if precision is None:
-        print("precision: not known beforehand; this scenario has no human data")
+        _say("precision: not known beforehand; this scenario has no human data")
     else:
         _print_precision(study, human, precision)
     for metric, width, n_needed in needed:
-        print(f"a 95 % interval of {metric} of +-{width:g}{' cents' if metric.startswith('mean') else ''}: {_takes(n_needed)}")
+        _say(f"a 95 % interval of {metric} of +-{width:g}{' cents' if metric.startswith('mean') else ''}: {_takes(n_needed)}")
     return 0
 
 
@@ -166,14 +166,22 @@ def _print_precision(study: Study, human: HumanSample, precision: Precision) -> 
         f"mean of those who give +-${half['mean_positive'] / 100:.2f}, KS at most +-{half['ks']:.3f}",
         f"  people like the humans would score a KS of {precision.ks_floor_mean:.3f}, 95 % of them below {precision.ks_floor_q95:.3f}",
     )
-    print("\n".join(lines))
+    for line in lines:
+        _say(line)
     for metric, margin in (study.margins.model_dump(exclude_none=True) if study.margins else {}).items():
         if metric in PLANNED and metric != "ks":
             takes = _takes(personas_for_margin(human, metric, margin))
             unit = " cents" if metric.startswith("mean") else ""
-            print(f"equivalence of {metric} within {margin:g}{unit} shown with 80 % power if there is no difference: {takes}")
+            _say(f"equivalence of {metric} within {margin:g}{unit} shown with 80 % power if there is no difference: {takes}")
         else:
-            print(f"equivalence of {metric} within {margin:g}: the number of personas that it takes is not known beforehand")
+            _say(f"equivalence of {metric} within {margin:g}: the number of personas that it takes is not known beforehand")
+
+
+def _say(text: str) -> None:
+    """Print a sentence, at most 100 columns wide."""
+    from vs_sim.terminal import wrapped
+
+    print("\n".join(wrapped(text, indent="  ")))
 
 
 def _takes(n_personas: int | None) -> str:
