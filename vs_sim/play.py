@@ -99,9 +99,9 @@ class HumanVoice:
             answer = interrupt(
                 {"step": turn, "scene": messages[0]["content"], "asked": messages[-1]["content"], "problem": problem},
             )
-            tries, seconds = tries + 1, seconds + answer["seconds"]
+            tries, seconds, typed = tries + 1, seconds + answer["seconds"], json.loads(answer["typed"])
             try:
-                text = read_amount(answer["text"], self._scale) if turn == "decide" else read_message(answer["text"])
+                text = read_amount(typed, self._scale) if turn == "decide" else read_message(typed)
             except ValueError as error:
                 problem = str(error)
             else:
@@ -223,7 +223,8 @@ def _conversation(one: Play, model: Model, writer: Writer, person: Person) -> Co
 def _clocked(person: Person) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def answer(asked: dict[str, Any]) -> dict[str, Any]:
         clock = time.monotonic()
-        return {"text": person.answer(Question(**asked)), "seconds": time.monotonic() - clock}
+        # Written out in ASCII: what is no Unicode, and is to be refused, would otherwise come out of the graph's memory as a question mark.
+        return {"typed": json.dumps(person.answer(Question(**asked))), "seconds": time.monotonic() - clock}
 
     return answer
 

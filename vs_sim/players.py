@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from vs_sim.condition import Condition
-from vs_sim.errors import InputError, RunFolderError, StudyError
+from vs_sim.errors import HumanDataError, InputError, RunFolderError, StudyError
 from vs_sim.human.reference import CONDITION
 from vs_sim.manifest import study_content
 from vs_sim.personas import Persona
 from vs_sim.plan import plan
-from vs_sim.records import ConversationSpec, Role
+from vs_sim.records import ConversationSpec, Role, Transcript
 from vs_sim.store import RunFolder
 from vs_sim.study import Study
 
@@ -162,3 +162,31 @@ def _new(study: Study, role: Role, who: Persona, arm: Condition, n: int, begun: 
     )
     one = one.model_copy(update={"persuadee_models": one.persuadee_models[:1]})
     return next(spec for spec in plan(one) if spec.id not in begun)
+
+
+def people_who_played(path: Path, scenario: dict[str, Any] | None) -> tuple[list[Transcript], str] | None:
+    """The dialogues of people who played the persuadee, as a human reference; None if the folder is not one of those.
+
+    Args:
+        path: the folder.
+        scenario: what the dialogues have to be about, as in a manifest; None if it does not matter.
+
+    Returns:
+        The complete dialogues, and a line for tables on who these people are.
+
+    Raises:
+        HumanDataError: they played another scenario, or nobody has come to the end yet.
+    """
+    folder = RunFolder(path)
+    if not folder.manifest_path.is_file() or not (begun := folder.planned()) or any(s.persuadee_model != MODEL for s in begun):
+        return None
+    own = folder.manifest()["study"]["scenario"]
+    if scenario is not None and own != scenario:
+        different = ", ".join(sorted(key for key in {*own, *scenario} if own.get(key) != scenario.get(key)))
+        raise HumanDataError(f"{path}: these people played another scenario than the one compared with them (it differs in {different})")
+    found = [t for t in folder.transcripts() if t.complete]
+    if not found:
+        raise HumanDataError(f"{path}: nobody has come to the end of a conversation yet; people play with vs-sim play STUDY --as persuadee")
+    n_open = len(begun) - len(found)
+    source = f"people who played the persuadee at a terminal, {path}, n = {len(found)}" + (f" ({n_open} not finished)" if n_open else "")
+    return found, f"{source}; {own['about'].rstrip('.')}"

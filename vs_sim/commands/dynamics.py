@@ -74,7 +74,7 @@ def _run(run: Path, human: Path | None, as_json: bool) -> None:
         raise InputError(f"{run}: no conversation is complete; run the study first, then look at its dialogues")
     people: list[Course] = []
     if human is not None:
-        others, _ = humans(human, [transcript.spec.id for transcript in transcripts])
+        others, _ = humans(human, [transcript.spec.id for transcript in transcripts], study["scenario"])
         people, _ = _courses(others, [transcript.spec for transcript in others], n_rounds, human)
     measured = dynamics(read, people, n_rounds, seed=seed)
     drawn = curves(read, people, n_rounds, seed=seed)
