@@ -71,7 +71,7 @@ def people_of(reference: Path | None, which: Which, cleaning: Cleaning, study: d
     from vs_sim.errors import InputError
     from vs_sim.store import RunFolder
 
-    transcripts, source = humans(reference, own)
+    transcripts, source = humans(reference, own, study["scenario"])
     readings = _second(RunFolder(reference), study)
     people = human_donations(transcripts, which, cleaning, source=source, readings=readings, scale=scenario.scale)
     if people.n == 0:
@@ -91,22 +91,32 @@ def _second(folder: RunFolder, study: dict[str, Any]) -> dict[str, Reading]:
     return readings(folder).get(study["second_reader"], {})
 
 
-def humans(reference: Path, own: Collection[str]) -> tuple[list[Transcript], str]:
+def humans(reference: Path, own: Collection[str], scenario: dict[str, Any] | None = None) -> tuple[list[Transcript], str]:
     """The dialogues of a reference, checked, and what they are; those that are themselves compared (`own` ids) are left out.
 
     Where nobody else is in the reference, all stay: humans against themselves.
 
+    Args:
+        reference: a reference of human dialogues, or a folder of people who played the persuadee (`vs_sim.play`).
+        own: ids of the conversations that are compared.
+        scenario: of the study that is compared, as in its manifest; None where it does not matter what the dialogues were about.
+
     Raises:
-        HumanDataError: if the folder is no reference, or was changed after it was made.
+        HumanDataError: if the folder is no reference, was changed after it was made, or people played another scenario.
     """
     from vs_sim.human.reference import load_human
+    from vs_sim.players import people_who_played
 
-    found = load_human(reference)
-    others = [transcript for transcript in found.transcripts if transcript.spec.id not in own]
-    source = f"{found.facts.source}, {reference}, version {found.facts.version[:12]}"
-    if others and len(others) < len(found.transcripts):
-        source += f" without the {len(found.transcripts) - len(others)} dialogues that are compared with it"
-    return others or list(found.transcripts), source
+    played = people_who_played(reference, scenario)
+    if played is None:
+        found = load_human(reference)
+        transcripts, source = list(found.transcripts), f"{found.facts.source}, {reference}, version {found.facts.version[:12]}"
+    else:
+        transcripts, source = played
+    others = [transcript for transcript in transcripts if transcript.spec.id not in own]
+    if others and len(others) < len(transcripts):
+        source += f" without the {len(transcripts) - len(others)} dialogues that are compared with it"
+    return others or transcripts, source
 
 
 def machinery_note(models: Sequence[str]) -> str:
