@@ -73,9 +73,10 @@ def test_a_model_without_key_exits_with_3(command, study_folder):
 def test_plan_says_what_it_would_cost(command, study_folder):
     code, out, _ = command("plan", study_folder.write())
     assert code == 0
-    assert "8 conversations = 2 conditions x 1 persuadee models x 4 persuadees x 1 replicates; at most 2 rounds each" in out
-    assert "scripted:donation: 40 calls" in out
-    assert "cost: unknown; no price for scripted:donation" in out
+    said = " ".join(out.split())
+    assert "8 conversations = 2 conditions x 1 persuadee models x 4 persuadees x 1 replicates; at most 2 rounds each" in said
+    assert "scripted:donation: 40 calls" in said
+    assert "cost: unknown; no price for scripted:donation" in said
     code, out, _ = command("plan", study_folder.path, "--json")
     found = json.loads(out)
     assert (found["n_conversations"], found["dollars"], len(found["conversations"])) == (8, None, 8)

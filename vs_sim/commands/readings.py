@@ -148,7 +148,9 @@ def _table(found: Agreement) -> list[str]:
     for name, n in found.readers.items():
         label = f"{letter[name]}  {printable(name)}"
         lines += wrapped(label, indent="   ") if columns(label) > 51 else []
-        lines.append(f"{filled(label if columns(label) <= 51 else '', 52)}{n['amount']:>10}{n['refused']:>10}{n['undetermined']:>14}{n['missing']:>10}")
+        lines.append(
+            f"{filled(label if columns(label) <= 51 else '', 52)}{n['amount']:>10}{n['refused']:>10}{n['undetermined']:>14}{n['missing']:>10}"
+        )
     lines += ["", "Agreement of two, with 95 % intervals", ""]
     lines.append(f"{'':<9}{'n':>6}{'same kind':>22}{'kappa':>22}{'both amount':>13}{'same cents':>22}")
     for pair in found.pairs:
