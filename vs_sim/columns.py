@@ -1,13 +1,17 @@
 """The data dictionary: every column of every table that `vs_sim.load` makes of a run, and `vs_sim.export` writes.
 
-The frames are built from these lines, so that a table cannot have a column that is not described here, nor lack one that is.
+Frames are built from these lines (`frame`), so that a table cannot have a column that is not described here, nor lack one that is.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vs_sim.personas import DEMOGRAPHICS, SCALES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Dtype = Literal["string", "Int64", "Float64", "boolean"]
 """pandas' nullable types: a missing value is pandas.NA in each of them."""
@@ -35,7 +39,7 @@ _CONVERSATION = Column("conversation", "string", "", "id of the conversation; jo
 _UNREAD = "not complete, or the study's scale is not money"
 _NO_VS = "the condition has none"
 _NOT_RUN = "not run"
-_ALL_SAY = "of all its calls; missing if one of them did not say, or there was none"
+_SILENT = "the provider did not say of every call, or there was none"
 
 CONVERSATIONS = (
     _CONVERSATION,
@@ -82,9 +86,15 @@ CONVERSATIONS = (
         "started", "string", "ISO 8601", "when this attempt started: UTC; for dialogues of people without a zone", "not run, or unknown"
     ),
     Column("seconds", "Float64", "s", "wall time of this attempt", "not run, or people spoke"),
-    Column("n_calls", "Int64", "calls", "answers of models, those given up included, those of the second reader not", "people spoke"),
-    Column("prompt_tokens", "Int64", "tokens", f"tokens of the requests as the provider counted them, {_ALL_SAY}", "see meaning"),
-    Column("completion_tokens", "Int64", "tokens", f"tokens of the answers as the provider counted them, {_ALL_SAY}", "see meaning"),
+    Column(
+        "n_calls",
+        "Int64",
+        "calls",
+        "answers of models to a speaker's request, those given up included; neither the second reader's nor people's",
+        "people spoke",
+    ),
+    Column("prompt_tokens", "Int64", "tokens", "tokens of the requests of all its calls, as the provider counted them", _SILENT),
+    Column("completion_tokens", "Int64", "tokens", "tokens of the answers of all its calls, as the provider counted them", _SILENT),
     Column("vs_sim", "string", "", "version of vs_sim that wrote the transcript", _NOT_RUN),
 )
 
@@ -125,13 +135,13 @@ CALLS = (
     Column("step", "string", "", 'step of the conversation and, behind a dot, which question of it; "read.0" is the second reader'),
     Column("attempt", "Int64", "", "from 0; one more each time that the step was asked again after it had been given up"),
     Column("given_up", "boolean", "", "whether the answers of this step could not be used and the step was, or is to be, asked again"),
-    Column("model", "string", "", "model asked, as named in the study"),
+    Column("model", "string", "", 'model asked, as named in the study; "human:..." is a person'),
     Column("model_returned", "string", "", "name of the model as the provider returned it", _NOT_SAID),
     Column("finish_reason", "string", "", "why the model stopped, in the provider's word", _NOT_SAID),
     Column("prompt_tokens", "Int64", "tokens", "tokens of the request", _NOT_SAID),
     Column("completion_tokens", "Int64", "tokens", "tokens of the answer", _NOT_SAID),
     Column("cached_tokens", "Int64", "tokens", "tokens of the request that the provider had cached", _NOT_SAID),
-    Column("seconds", "Float64", "s", "wall time of the answered request"),
+    Column("seconds", "Float64", "s", "wall time of the answered request; of a person, until the answer was given"),
     Column("tries", "Int64", "requests", "requests made until this answer came"),
     Column("text", "string", "", "the answer, raw"),
 )
@@ -139,6 +149,7 @@ CALLS = (
 PERSONAS = (
     Column("persona", "string", "", "id of the persona: conversations.persuader or conversations.persuadee"),
     Column("role", "string", "", "persuader or persuadee"),
+    Column("person", "string", "", "who resembles themselves: the person whom several personas describe, else the persona; cluster by it"),
     Column("text", "string", "", "prose of the persona", "it has none"),
     Column("facts", "string", "", "further facts as a JSON object, in their order", "it has none"),
     Column(
@@ -169,10 +180,49 @@ ABOUT = {
     "conversations": "One row for each planned conversation, run or not.",
     "turns": "One row for each turn that was said.",
     "candidates": "One row for each candidate reply of a turn, or candidate amount of a private decision.",
-    "calls": "One row for each answer of a model, those that could not be used included. There is none between people.",
+    "calls": "One row for each answer of a model (or of a person who plays a role), those that could not be used included.",
     "personas": "One row for each persona and role.",
 }
 """What a row of each table is."""
+
+
+def frame(table: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """A table of `vs_sim.columns` from rows that have exactly its columns; None is missing.
+
+    Raises:
+        ValueError: if a row has other columns.
+    """
+    import pandas as pd
+
+    columns = TABLES[table]
+    names = [c.name for c in columns]
+    values: dict[str, list[Any]] = {name: [] for name in names}
+    for row in rows:
+        if row.keys() != values.keys():
+            raise ValueError(f"a row of {table} differs from its dictionary in {sorted(row.keys() ^ values.keys())}")
+        for name in names:
+            value = row[name]
+            values[name].append(whole_characters(value) if isinstance(value, str) else value)
+    return pd.DataFrame({c.name: pd.array([pd.NA if v is None else v for v in values[c.name]], dtype=c.dtype) for c in columns})
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows as plain values; what is missing is None."""
+    import pandas as pd
+
+    names = [str(name) for name in frame.columns]
+    columns = [[None if value is pd.NA else value for value in frame[name].tolist()] for name in names]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(names, values, strict=True))
+
+
+def whole_characters(text: str) -> str:
+    """The text with U+FFFD in place of half characters (lone surrogates); halves that stand together are one character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def dictionary() -> str:

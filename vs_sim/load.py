@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from vs_sim.columns import TABLES
+from vs_sim.columns import TABLES, frame
 from vs_sim.errors import RunFolderError
+from vs_sim.human.reference import person
 from vs_sim.personas import ATTRIBUTES, Persona, render
 from vs_sim.records import Call, ConversationSpec, Role, Transcript, VerbalizedDistribution
 from vs_sim.store import RunFolder
@@ -97,45 +98,6 @@ def load_run(path: str | Path) -> Run:
     return Run(folder.path, manifest, reference, **{name: frame(name, rows[name]) for name in TABLES})
 
 
-def frame(table: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """A table of `vs_sim.columns` from rows that have exactly its columns; None is missing.
-
-    Raises:
-        ValueError: if a row has other columns.
-    """
-    import pandas as pd
-
-    columns = TABLES[table]
-    names = [c.name for c in columns]
-    values: dict[str, list[Any]] = {name: [] for name in names}
-    for row in rows:
-        if row.keys() != values.keys():
-            raise ValueError(f"a row of {table} differs from its dictionary in {sorted(row.keys() ^ values.keys())}")
-        for name in names:
-            value = row[name]
-            values[name].append(whole_characters(value) if isinstance(value, str) else value)
-    return pd.DataFrame({c.name: pd.array([pd.NA if v is None else v for v in values[c.name]], dtype=c.dtype) for c in columns})
-
-
-def rows_of(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """The rows as plain values; what is missing is None."""
-    import pandas as pd
-
-    names = [str(name) for name in frame.columns]
-    columns = [[None if value is pd.NA else value for value in frame[name].tolist()] for name in names]
-    for values in zip(*columns, strict=True):
-        yield dict(zip(names, values, strict=True))
-
-
-def whole_characters(text: str) -> str:
-    """The text with U+FFFD in place of half characters (lone surrogates); halves that stand together are one character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
-
-
 def unit_of(study: Mapping[str, Any]) -> str:
     """The unit of what is decided in a study: cents, unless its scenario has another scale."""
     return str(study.get("scenario", {}).get("scale", {}).get("unit", "cents"))
@@ -150,7 +112,8 @@ def _conversations(
     second = _readings(folder, study)
     calls_of: dict[str, list[Row]] = {}
     for call in calls:
-        calls_of.setdefault(call["conversation"], []).append(call)
+        if not call["model"].startswith("human:"):  # what a person typed costs no tokens
+            calls_of.setdefault(call["conversation"], []).append(call)
     for spec in specs.values():
         condition = conditions.get(spec.condition, {})
         k = condition.get("k")
@@ -285,7 +248,7 @@ def _number(stated: float | int | str | None) -> float | None:
     if isinstance(stated, str):
         match = _NUMBER.fullmatch(stated) if len(stated) <= 100 else None
         stated = float(match[1].replace(",", ".")) if match else None
-    return float(stated) if stated is not None and abs(stated) < math.inf else None
+    return float(stated) if stated is not None and abs(stated) < 1e300 else None
 
 
 def _calls(folder: RunFolder, transcripts: Sequence[Transcript]) -> Iterator[Row]:
@@ -350,6 +313,7 @@ def _personas(people: Mapping[Role, Sequence[Persona]]) -> Iterator[Row]:
             yield {
                 "persona": one.id,
                 "role": role,
+                "person": person(one.id),
                 "text": one.text,
                 "facts": json.dumps(one.facts, ensure_ascii=False) if one.facts else None,
                 "human_cents": one.human_cents,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -28,7 +28,9 @@ def card(run: Run, to: str, n_rows: Mapping[str, int]) -> str:
     title = "Human dialogues" if human else "Simulated dialogues"
     sections = {
         "": _what(run),
-        "Question": _paragraphs(f"{study.get('question', 'not stated')}", f"Prediction, written before the run: {study.get('prediction')}"),
+        "Question": _paragraphs(
+            f"{study.get('question', 'not stated')}", f"Prediction, written before the run: {study.get('prediction', 'not stated')}"
+        ),
         "What is there and what is missing": _counts(run),
         "How it was made": _made(run),
         "Personas": _personas(run),
@@ -36,19 +38,23 @@ def card(run: Run, to: str, n_rows: Mapping[str, int]) -> str:
         "Licence": _licence(run),
         "Files": _files(to, n_rows),
     }
-    return f"# {title}\n\n" + "\n".join((f"## {name}\n\n" if name else "") + text + "\n" for name, text in sections.items())
+    return f"# {title}\n\n" + "\n".join((f"## {name}\n\n" if name else "") + text for name, text in sections.items())
 
 
-def front_matter(run: Run) -> str:
-    """The YAML header from which the Hugging Face library `datasets` and its hub read which file is which table."""
+def front_matter(run: Run, tables: Sequence[str], content_sha256: str) -> str:
+    """The YAML header from which the Hugging Face library `datasets` and its hub read which file is which table.
+
+    `datasets` (5.2) takes two folders of one name with the same header for the same data, and gives what it has cached of the first: the
+    digest of the content tells them apart.
+    """
     human = run.reference is not None
     lines = ["---", f"pretty_name: {json.dumps(_line(run.manifest['study'].get('question', 'dialogues')))}"]
     lines += ["license: apache-2.0"] if human else []
     lines += ["tags:", "- dialogue", "- persuasion", *([] if human else ["- synthetic", "- simulated-participants"]), "configs:"]
-    for name in ABOUT:
-        lines += [f"- config_name: {name}", f"  data_files: {name}.parquet"]
-        lines += ["  default: true"] if name == "conversations" else []
-    return "\n".join([*lines, "---", "", ""])
+    for name in tables:
+        lines += [f"- config_name: {name}", f"  description: tables of sha256 {content_sha256}", f"  data_files: {name}.parquet"]
+        lines += ["  default: true"] if name == tables[0] else []
+    return "\n".join([*(lines if tables else lines[:-1]), "---", "", ""])
 
 
 def _line(text: object) -> str:
@@ -80,9 +86,8 @@ def _what(run: Run) -> str:
     played = _human_players(study)
     if played:
         return _paragraphs(
-            f"A person took part in these dialogues ({', '.join(played)}); language models played the others. What that "
-            f"person wrote is human "
-            "data: share it only as the person agreed to.",
+            f"People took part in these dialogues ({', '.join(played)}); language models played the others. What people wrote and decided "
+            "is human data: share it only as they agreed to.",
             about,
         )
     return _paragraphs(
@@ -151,37 +156,49 @@ def _personas(run: Run) -> str:
     counts = f"{n['persuader']} persuaders and {n['persuadee']} persuadees, in the table personas with the text that the models were shown."
     if run.reference is not None:
         return _paragraphs(
-            f"{run.reference.n_persuaders} people persuaded and {run.reference.n_persuadees} were persuaded, some more than "
-            f"once: a persona is "
-            "a person in one dialogue. Cluster by person, not by persona."
+            f"{run.reference.n_persuaders} people persuaded and {run.reference.n_persuadees} were persuaded, some more than once: a "
+            "persona is a person in one dialogue. Cluster by `person`, not by persona."
         )
     if n_matched:
         return _paragraphs(
             counts,
-            f"{n_matched} carry `human_cents`, what the human gave whom they are matched to. Unless the author of the run "
-            f"says otherwise they "
-            f"derive from the participants of {SOURCE}, {LICENCE}; cite: {CITATION}",
+            f"{n_matched} carry `human_cents`, what the human gave whom they are matched to. Unless the author of the run says otherwise "
+            f"they derive from the participants of {SOURCE}, {LICENCE}; cite: {CITATION}",
         )
     return _paragraphs(counts, "None is matched to a human. Where they come from is not stated: the author of the run must say.")
 
 
 def _limits(run: Run) -> str:
-    unit = unit_of(run.manifest["study"])
-    stated = "stated donations are read by rules (`vs_sim.outcome`), which leave open what is not clear and err at times"
+    stated = "Stated donations are read by rules (`vs_sim.outcome`), which leave open what is not clear and err at times."
     if run.reference is not None:
         return _items(
-            "The dialogues were made in 2017 and 2018 by crowd workers who were paid for them; some amounts exceed the payment.",
-            f"{stated[0].upper()}{stated[1:]}. The donations that people annotated are not in these tables.",
+            f"The dialogues were held {_years(run)}by crowd workers who were paid for them; some amounts exceed the payment.",
+            f"{stated} The donations that people annotated are not in these tables.",
             "They are public since 2019, so that language models may have been trained on them.",
         )
     return _items(
         "Simulated people are no evidence about people, unless a comparison with human data says how far they are alike.",
-        "PersuasionForGood is public since 2019: models may have been trained on its dialogues and donations.",
+        *(
+            ["PersuasionForGood is public since 2019: models may have been trained on its dialogues and donations."]
+            if _as_in_p4g(run)
+            else []
+        ),
         *(["Small, embedded or scripted models show the machinery and are no evidence about the method."] if _machinery(run) else []),
-        *([f"{stated[0].upper()}{stated[1:]}."] if unit == "cents" else []),
+        *([stated] if unit_of(run.manifest["study"]) == "cents" else []),
         "Texts of models are unchecked: they may be false, offensive, or contain markup, control characters and formulas.",
         "Failure messages may name the address of an endpoint; look before you publish.",
     )
+
+
+def _years(run: Run) -> str:
+    years = sorted({started[:4] for started in run.conversations["started"].dropna()})
+    return f"in {' and '.join(years)} " if years else ""
+
+
+def _as_in_p4g(run: Run) -> bool:
+    """Whether the scenario is that of PersuasionForGood."""
+    scenario = run.manifest["study"].get("scenario")
+    return scenario is None or scenario.get("humans") == "persuasionforgood"
 
 
 def _machinery(run: Run) -> bool:
@@ -193,9 +210,8 @@ def _licence(run: Run) -> str:
     if run.reference is not None:
         return _paragraphs(f"{run.reference.licence}. Cite: {run.reference.citation}")
     return _paragraphs(
-        "Not stated: the author of the run must say. The terms of the models' providers may bind what can be done with their "
-        "output, and the "
-        "licence of the personas' source what can be done with them."
+        "Not stated: the author of the run must say. The terms of the models' providers may bind what can be done with their output, and "
+        "the licence of the personas' source what can be done with them."
     )
 
 
@@ -204,11 +220,16 @@ _READ = {
     "csv": 'UTF-8, lines end in \\n, text is always in quotes: a cell with nothing in it is missing, `""` is an empty text. Texts may hold '
     "line ends, commas and the words NA or None, and are written as they are: one that begins with =, +, - or @ is run as a formula by "
     "spreadsheets if the file is opened by a double click. Import it there with all columns as text; a seed has more digits than a "
-    "spreadsheet keeps. `pandas.read_csv(FILE, keep_default_na=False, na_values={...})`, or parquet or jsonl where types matter.",
+    'spreadsheet keeps. `pandas.read_csv(FILE, keep_default_na=False, na_values=[""])` keeps NA a text, but takes an empty text for '
+    "missing; parquet and jsonl keep both.",
     "jsonl": "UTF-8, one JSON object a line; every object has every key, null where the value is missing.",
     "convokit": "`convokit.Corpus(filename=FOLDER)`. Timestamps are null: the order is that of `reply-to` and of the metadata key `turn`. "
-    "Metadata have the names and meanings of DICTIONARY.md; a conversation in which nothing was said is counted in corpus.json only.",
-    "hf": "`datasets.load_dataset(FOLDER, TABLE)`, with the name of a table; everything is in the split train.",
+    "Metadata have the names and meanings of DICTIONARY.md: of speakers those of personas, of conversations those of conversations and "
+    "`decision_candidates`, the candidates of the private decision; of utterances those of turns, with `speaker_role` for role, and "
+    "`candidates`. A conversation in which nothing was said is counted in corpus.json only. Dialogues of people also carry the keys of "
+    "ConvoKit's own persuasionforgood-corpus.",
+    "hf": "`datasets.load_dataset(FOLDER, TABLE)`, with the name of a table; everything is in the split train. Tables without rows are "
+    "left out, because `datasets` has none.",
 }
 
 

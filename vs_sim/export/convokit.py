@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from vs_sim.columns import rows_of
 from vs_sim.human.reference import Annotation, load_human, person
-from vs_sim.load import Run, rows_of
+from vs_sim.load import Run
 
 _CANDIDATE = ("text", "stated", "stated_number", "probability", "above_tau", "drawn")
 
@@ -106,7 +107,7 @@ def _speaker_names(run: Run) -> dict[tuple[str, str], str]:
     if run.reference is not None:
         return {(role, id_): person(id_) for role, id_ in pairs}
     ids = [id_ for _, id_ in pairs]
-    return {(role, id_): id_ if ids.count(id_) == 1 else f"{id_}-{role}" for role, id_ in pairs}
+    return {(role, id_): id_ if ids.count(id_) == 1 else f"{id_} ({role})" for role, id_ in pairs}
 
 
 def _speakers(run: Run, names: dict[tuple[str, str], str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vs_sim.columns import dictionary
+from vs_sim.columns import dictionary, rows_of, whole_characters
 from vs_sim.errors import InputError
 from vs_sim.export.card import card, front_matter
 from vs_sim.export.convokit import write_convokit
-from vs_sim.load import Run, rows_of, whole_characters
+from vs_sim.load import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,27 +65,37 @@ def export_run(run: Run, to: Format, out: str | Path) -> Exported:
             if out.is_dir():
                 out.rmdir()  # empty
             new.rename(out)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         hint = "make room, or give another place with --out" if full else "expected a folder that can be made; check --out"
-        raise InputError(f"{str(out)!r:.200}: cannot be written ({reason}); {hint}") from None
+        raise InputError(f"{str(out)!r:.200}: cannot be written ({error.strerror}); {hint}") from None
     return Exported(out, to, n_rows)
 
 
 def _write(run: Run, to: Format, new: Path) -> dict[str, int]:
+    header = ""
     if to == "convokit":
         n_rows = write_convokit(run, new)
     else:
-        n_rows = {name: len(frame) for name, frame in run.tables.items()}
+        # `datasets` has no tables without rows: it fails on them.
+        tables = {name: frame for name, frame in run.tables.items() if to != "hf" or len(frame)}
         suffix = "parquet" if to == "hf" else to
-        for name, frame in run.tables.items():
+        for name, frame in tables.items():
             _TABLE_WRITERS[suffix](frame, new / f"{name}.{suffix}")
-    text = card(run, to, n_rows)
-    _put(new / "README.md", front_matter(run) + text if to == "hf" else text)
+        n_rows = {name: len(frame) for name, frame in tables.items()}
+        if to == "hf":
+            header = front_matter(run, list(tables), _sha256(sorted(new.iterdir())))
+    _put(new / "README.md", header + card(run, to, n_rows))
     _put(new / "DICTIONARY.md", dictionary())
     _put(new / "study.json", json.dumps(_study(run), indent=2, ensure_ascii=False) + "\n")
     return n_rows
+
+
+def _sha256(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _put(path: Path, text: str) -> None:
