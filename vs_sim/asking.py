@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from vs_sim import prompts
-from vs_sim.errors import ContextFull, EndpointError, ReplyError, VsSimError
+from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError, VsSimError
 from vs_sim.records import Call, Failure
 
 if TYPE_CHECKING:
     from vs_sim.models import Model
+    from vs_sim.store import RunFolder
 
 N_REASKS = 2
 """How often an answer that cannot be used is asked for again."""
@@ -94,6 +95,19 @@ async def ask(
             kind, raw = f"{kind}:{error.reason}", error.raw
         return Answered(None, tuple(calls), Failure(kind=kind, message=str(error), step=step, raw=raw))
     raise AssertionError("unreachable: the loop returns or raises")
+
+
+def keep_prompt(folder: RunFolder, part: str, digest: str, prompt: str) -> None:
+    """Put a prompt beside the answers of a part of a run folder, under the digest that they name.
+
+    Raises:
+        RunFolderError: if it cannot be written.
+    """
+    path = folder.path / part / f"prompt-{digest[:16]}.md"
+    try:
+        path.write_text(prompt + "\n", "utf-8")
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 @dataclass

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from vs_sim import prompts
-from vs_sim.asking import Asking, ReadResult, ask
+from vs_sim.asking import Asking, ReadResult, ask, keep_prompt
 from vs_sim.errors import RunFolderError
 from vs_sim.evidence import read_answer
 from vs_sim.outcome import stated_donation
@@ -141,7 +141,7 @@ async def read_stated(
 
         reader = Asking(read, "readings")
         if missing:
-            _keep_prompt(folder)
+            keep_prompt(folder, PART, prompt_digest(), prompt([]))
             async with open_reader(model, study, run=run, say=say) as opened:
                 say(f"{model} reads {len(missing)} dialogues")
                 await reader.run(missing, run.concurrency or default_concurrency([model]))
@@ -163,15 +163,6 @@ async def open_reader(model: str, study: dict[str, Any], *, run: RunOptions, say
     schemas = study.get("json_schema", True)
     async with open_models([model], run=run, temperature=temperature, top_p="default", json_schema=schemas, say=say) as models:
         yield models[model]
-
-
-def _keep_prompt(folder: RunFolder) -> None:
-    """The prompt beside the readings, under the digest that they name."""
-    path = folder.path / PART / f"prompt-{prompt_digest()[:16]}.md"
-    try:
-        path.write_text(prompt([]) + "\n", "utf-8")
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 async def _reading(transcript: Transcript, model: Model, n_failed_before: int) -> Reading:

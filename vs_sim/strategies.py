@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from vs_sim import parse, prompts
-from vs_sim.asking import Asking, ReadResult, ask
+from vs_sim.asking import Asking, ReadResult, ask, keep_prompt
 from vs_sim.errors import InputError, ReplyError, RunFolderError
 from vs_sim.evidence import spans_of
 from vs_sim.records import Call, Failure, Record, Role, Transcript
@@ -154,7 +154,7 @@ def read_answer(raw: str, text: str) -> tuple[Label, ...]:
         text: the turn.
 
     Returns:
-        The strategies in the order of the answer, each with its first quote; none if the answer says so.
+        The strategies in order, each with its first quote; none if the answer says so.
 
     Raises:
         ReplyError: if the answer is not of the form that was asked for, names an unknown strategy, says "none" beside others, or its
@@ -176,8 +176,7 @@ def read_answer(raw: str, text: str) -> tuple[Label, ...]:
             n_none += 1
             continue
         if entry["strategy"] not in [*Strategy]:
-            expected = ", ".join([*Strategy, NONE])
-            raise unusable(f"strategy is {entry['strategy']!r:.60}, expected one of {expected}", "unknown_strategy")
+            raise unusable(f"strategy is {entry['strategy']!r:.60}, expected one of {', '.join([*Strategy, NONE])}", "unknown_strategy")
         try:
             quote, _ = parse.read_text(entry["quote"])
         except ValueError as reason:
@@ -297,25 +296,16 @@ async def label_strategies(
 
         asking = Asking(label, "turns")
         if missing:
-            _keep_prompt(folder)
+            keep_prompt(folder, PART, prompt_digest(), prompt([("persuader", "...")], 0))
             async with open_reader(model, study, run=run, say=say) as opened:
                 say(f"{model} labels {len(missing)} turns of {len({turn.conversation for turn in missing})} dialogues")
                 await asking.run(missing, run.concurrency or default_concurrency([model]))
         return ReadResult(len(turns), len(turns) - len(missing) + asking.n_read, dict(asking.failures), asking.stopped)
 
 
-def _keep_prompt(folder: RunFolder) -> None:
-    """The prompt beside the labels, under the digest that they name."""
-    path = folder.path / PART / f"prompt-{prompt_digest()[:16]}.md"
-    try:
-        path.write_text(prompt([("persuader", "...")], 0) + "\n", "utf-8")
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from None
-
-
 async def _label(transcript: Transcript, turn: TurnId, model: Model, n_failed_before: int) -> TurnLabels:
     text = transcript.turns[turn.turn].text
-    shape = schema(_quotes(text)) if model.name.startswith("embedded:") else schema()
+    shape = schema(own_quotes(text)) if model.name.startswith("embedded:") else schema()
 
     def read(raw: str) -> tuple[Label, ...]:
         return read_answer(raw, text)
@@ -323,18 +313,11 @@ async def _label(transcript: Transcript, turn: TurnId, model: Model, n_failed_be
     name = f"{turn.conversation}:strategies:{turn.turn}"
     question = prompt(transcript.utterances, turn.turn)
     found = await ask(model, name, question, shape, _MOST_TOKENS, read, n_failed_before=n_failed_before)
-    return TurnLabels(
-        conversation=turn.conversation,
-        turn=turn.turn,
-        model=model.name,
-        prompt=prompt_digest(),
-        labels=found.read,
-        calls=found.calls,
-        failure=found.failure,
-    )
+    told = {"model": model.name, "prompt": prompt_digest()}
+    return TurnLabels(**turn._asdict(), **told, labels=found.read, calls=found.calls, failure=found.failure)
 
 
-def _quotes(text: str) -> list[str]:
+def own_quotes(text: str) -> list[str]:
     """What an embedded model may quote: the sentences of the turn, or their beginnings, as far as they have a word."""
     said = re.split(r"(?<=[.!?])\s+", " ".join(text.split()))
     offered = (one if len(one) <= _LONGEST_OFFERED else one[:_LONGEST_OFFERED].rpartition(" ")[0] for one in said)

@@ -16,7 +16,8 @@ from vs_sim.label_sheet import armoured, bare, labelled_rows, write_table
 from vs_sim.records import Transcript, printable
 from vs_sim.strategies import N_BEFORE, NONE, Strategy, TurnId, persuader_turns
 
-COLUMNS = ("turn", "before", "message", *Strategy, NONE, "note")
+_LABELS = (*map(str, Strategy), NONE)
+COLUMNS = ("turn", "before", "message", *_LABELS, "note")
 _LONGEST_CELL = 32_000
 """Characters; spreadsheets cut a cell off at 32,767."""
 _MARKS = ("x", "1")
@@ -87,9 +88,9 @@ def read_sheet(path: Path, transcripts: Iterable[Transcript]) -> dict[TurnId, fr
     """
     turns = {_name(turn): turn for transcript in transcripts if transcript.complete for turn in persuader_turns(transcript)}
     labels: dict[TurnId, frozenset[Strategy]] = {}
-    for number, name, cells in labelled_rows(path, "turn", turns, (*Strategy, NONE)):
+    for number, name, cells in labelled_rows(path, "turn", turns, _LABELS):
         marked = []
-        for column in (*Strategy, NONE):
+        for column in _LABELS:
             mark = bare(cells[column].strip()).casefold()
             if mark and mark not in _MARKS:
                 raise InputError(

@@ -73,7 +73,7 @@ def _label(arguments: argparse.Namespace) -> int:
     print(f"{result.n_read} of {result.n_wanted} turns are labelled by {model}")
     sets = [one.strategies for one in labelled(folder).get(model, {}).values() if one.strategies is not None]
     counts = Counter(strategy for found in sets for strategy in (found or {NONE}))
-    print(f"turns with each strategy, of the {len(sets)} that it labelled in this folder: ")
+    print(f"turns with each strategy, of the {len(sets)} that it labelled in this folder:")
     print("\n".join(f"  {name:<24}{counts[name]:>6}" for name in [*Strategy, NONE]))
     if result.n_read == result.n_wanted:
         return 0
