@@ -37,6 +37,11 @@ def visible(text: object) -> Markup:
     return Markup(f"<bdi>{escaped}</bdi>")  # noqa: S704  (escaped above)
 
 
+def plain(text: object) -> str:
+    """The same for places that hold no elements, such as titles."""
+    return visible(text).striptags()
+
+
 def _mark(found: re.Match[str]) -> str:
     return f'<span class="mark" title="{escape(unicodedata.name(chr(int(found[1], 16)), "control character"))}">U+{found[1]}</span>'
 
@@ -80,6 +85,7 @@ def page(report: Report, packed: Packed, folder: str | None = None) -> str:
         loader=PackageLoader("analysis"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["visible"] = visible
+    environment.filters["plain"] = plain
     environment.filters["table_rows"] = table_rows
     loader = environment.loader
     assert loader is not None  # noqa: S101  (set above)
