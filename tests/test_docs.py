@@ -39,7 +39,7 @@ DOCS = ROOT / "vs_sim" / "docs"
 PAGES = sorted((DOCS / "pages").rglob("*.md"))
 NAMES = [page.relative_to(DOCS / "pages").as_posix() for page in PAGES]
 _BLOCK = re.compile(r'(?:^<!-- ([\w ]+) -->\n)?^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
-_TIMES = ((r"\d{4}-\d\d-\d\dT[\d:]+\+00:00", "2026-11-21T12:00:00+00:00"), (r"\b\d+ s\b", "0 s"))
+_TIMES = ((r"\d{4}-\d\d-\d\dT[\d:]+\+00:00", "2026-11-21T12:00:00+00:00"), (r"\b\d+ s\b", "0 s"), (r"[\d.]+ a minute", "200 a minute"))
 
 
 class Block(NamedTuple):
