@@ -43,13 +43,13 @@ def transcript(id: str, said: Sequence[str] = SAID, *, condition: str = "secret-
     )
 
 
-def run_of(path: Path, transcripts: Sequence[Transcript], *, rounds: int = 3) -> RunFolder:
+def run_of(path: Path, transcripts: Sequence[Transcript], **study: Any) -> RunFolder:
     """A run folder of these dialogues."""
 
     async def write() -> None:
         async with Writer(RunFolder(path)) as writer:
             planned = [t.spec.model_dump(mode="json") for t in transcripts]
-            writer.write_manifest({"study": {"rounds": rounds, "seed": 1}, "conversations": planned, "starts": []})
+            writer.write_manifest({"study": {"rounds": 3, "seed": 1, **study}, "conversations": planned, "starts": []})
             for one in transcripts:
                 await writer.add_transcript(one)
 

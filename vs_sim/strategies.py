@@ -8,8 +8,7 @@ Strategies are the persuader's. Its model, prompt and persona are the same in al
 persuadee, so that a difference between arms is what their persuadees drew from the same persuader, and no property of a method alone.
 
 Source:
-    The ten names are those of Wang et al. (ACL 2019); the definitions and examples (``prompts/strategy_labels.md``) are our own. Their
-    annotators labelled sentences, here a turn has the strategies of all its sentences.
+    The ten names are those of Wang et al. (ACL 2019), the definitions and examples (``prompts/strategy_labels.md``) our own.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ N_BEFORE = 4
 """Turns before the labelled one that are shown with it, to models and to people."""
 _MOST_TOKENS = 400
 _MOST_OFFERED = 4  # labels of a turn that an embedded model may give, which otherwise lists all there are
-_LONGEST_OFFERED = 300  # characters of a quote that an embedded model may choose
+_LONGEST_OFFERED = 300  # characters of a quote that it may choose
 
 
 class Strategy(StrEnum):
@@ -237,9 +236,14 @@ def to_label(folder: RunFolder, *, n: int | None = None, everything: bool = Fals
         everything: of a reference of people, also dialogues that nobody annotated.
 
     Raises:
-        RunFolderError: if there is none.
+        RunFolderError: if there is none, or the run is not about a donation.
         HumanDataError: if a reference is damaged.
     """
+    unit = folder.manifest()["study"].get("scenario", {}).get("scale", {}).get("unit", "cents")
+    if unit != "cents":
+        raise RunFolderError(
+            f"{folder.path}: its persuader asks for {unit}, but the strategies are defined for one who asks for a donation"
+        )
     found = [t for t in folder.transcripts() if t.complete]
     if not found:
         raise RunFolderError(f"{folder.path}: no conversation is complete; run the study first, then label its persuader's turns")

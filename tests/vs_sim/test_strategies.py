@@ -198,6 +198,14 @@ def test_what_cannot_be_labelled_is_said(tmp_path):
         to_label(silent)
 
 
+def test_another_scenario_than_a_donation_is_refused(tmp_path):
+    folder = run_of(tmp_path / "run", [transcript("a")], scenario={"scale": {"unit": "points"}})
+    with pytest.raises(
+        RunFolderError, match="run: its persuader asks for points, but the strategies are defined for one who asks for a don"
+    ):
+        to_label(folder)
+
+
 def test_of_a_reference_the_annotated_dialogues_are_labelled(tmp_path):
     folder = RunFolder(reference_of(tmp_path / "ref"))
     assert len(to_label(folder)) == 2 and len(to_label(folder, everything=True)) == 3

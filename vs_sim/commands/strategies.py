@@ -130,8 +130,8 @@ def _compare(arguments: argparse.Namespace) -> int:
     if arguments.json:
         rows = {name: [{**m.model_dump(mode="json"), "side": m.side} for m in found] for name, found in compared.items()}
         agreement = [c.model_dump(mode="json") for c in checked]
-        out = {"model": model, "n_rounds": n_rounds, "measured": rows, "agreement": agreement or None, "not_like_with_like": _DIFFERENT}
-        print(json.dumps(out, indent=2))
+        about = {"model": model, "n_rounds": n_rounds, "missing": missing, "note": small or None, "annotators": _DIFFERENT}
+        print(json.dumps({**about, "model_on_humans": why_not or None, "measured": rows, "agreement": agreement or None}, indent=2))
         return 0
     notes = [*([small] if small else []), *missing]
     _print_and_draw(arguments.run, compared, said, notes, [*NOTES], why_not, checked, model)
