@@ -15,7 +15,7 @@ from analysis.probabilities import Number, mean_number
 from analysis.token_probabilities import amount_probabilities
 from analysis.uncertainty import distance_interval, percentile_interval
 from vs_sim.reask import Reasked
-from vs_sim.records import Record
+from vs_sim.records import MAX_CENTS, Record
 
 EDGES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 """Lower ends of the bins of stated probability, half-open, the last up to and with 1: finer where models state most of their numbers."""
@@ -28,8 +28,8 @@ class Again:
 
     Attributes:
         persona: id of the persona.
-        stated: amount in whole cents -> normalised stated probability; at least one candidate, sum 1.
-        answers: amount in whole cents -> how often it came.
+        stated: amount in whole units of the scale -> normalised stated probability; at least one candidate, sum 1.
+        answers: amount in whole units of the scale -> how often it came.
         n_unreadable: answers that could not be read.
         tokens: amount -> probability as the endpoint's tokens reveal it; None if it gives no log-probabilities.
     """
@@ -124,15 +124,15 @@ class Calibration(Record):
     tokens: TokenAgreement | None
 
 
-def asked_again(group: Group, reasked: Iterable[Reasked]) -> list[Again]:
-    """The decisions of one condition that were asked again and answered at least once."""
+def asked_again(group: Group, reasked: Iterable[Reasked], highest: int = MAX_CENTS) -> list[Again]:
+    """The decisions of one condition that were asked again and answered at least once; `highest` is the end of the study's scale."""
     answers: dict[str, list[Reasked]] = {}
     for answer in reasked:
         answers.setdefault(answer.conversation, []).append(answer)
     found = []
     for draw in group.decisions:
         given = answers.get(draw.conversation, [])
-        amounts = Counter(a.cents for a in given if a.cents is not None)
+        amounts = Counter(a.amount for a in given if a.amount is not None)
         if amounts:
             replies = [a.tokens for a in given if a.tokens is not None]
             found.append(
@@ -140,8 +140,8 @@ def asked_again(group: Group, reasked: Iterable[Reasked]) -> list[Again]:
                     persona=draw.persona,
                     stated={int(c.text): c.probability for c in draw.distribution.candidates},
                     answers=dict(amounts),
-                    n_unreadable=sum(a.cents is None for a in given),
-                    tokens=amount_probabilities(replies) if replies else None,
+                    n_unreadable=sum(a.amount is None for a in given),
+                    tokens=amount_probabilities(replies, highest) if replies else None,
                 )
             )
     return found

@@ -18,6 +18,7 @@ from analysis.probabilities import Number, mean_number
 from analysis.samples import Cents, HumanSample
 from analysis.uncertainty import TIE, Floor, Interval, bootstrap_table, distance_interval, noise_floor, percentile_interval, permutation_ps
 from vs_sim.records import Record, Selection
+from vs_sim.scenario import Scale
 
 MIN_ESS = 10.0
 """Fewer effective conversations than this are no basis for a distribution."""
@@ -34,8 +35,9 @@ class Estimate(Record):
         basis: ``"recorded"``: the amounts as drawn; ``"last draw, recorded rule"``: what the recorded decision distributions let expect,
             with the noise of the last draw gone; ``"last draw, other rule"``: the same under the other rule, the chats as they went;
             ``"all draws, other rule"``: the other rule in every turn of the persuadee and in the decision, by weighted conversations.
-        mean, share_zero, ks: mean in cents, share of $0, and KS distance from the humans, each with a 95 % bootstrap interval in which
-            whole personas (and, for KS, the humans) are resampled; value None if refused. That of KS reaches down to 0 where it may be
+        mean, share_zero, ks: mean in units of the scale, share of 0, and KS distance from the humans (None without human
+            data), each with a 95 % bootstrap interval in which whole personas (and, for KS, the humans) are resampled; value None if
+            refused. That of KS reaches down to 0 where it may be
             chance alone: for ``"recorded"`` where the permutation p is above .05, otherwise where KS is at most the 95 % quantile of the
             floor (of as many humans as there are personas, or as `ess` if that is less). Where resampling personas changes nothing, as
             when all give the same, there is none.
@@ -61,7 +63,8 @@ class Reselection(Record):
         n, n_personas: complete conversations, and their personas.
         n_human, human_source: the humans that KS is measured from.
         ks_floor: KS of humans against humans, as many as there are personas against all: mean and 95 % quantile. What is expected of a
-            draw has less noise than a draw, so that for all but ``"recorded"`` this floor is too high.
+            draw has less noise than a draw, so that for all but ``"recorded"`` this floor is too high. None without human data.
+        scale: what was decided on.
         estimates: one for each basis, in the order of `Basis`.
         rules_apart_first, rules_apart_decision: total variation distance, 0 to 1, between the two rules' probabilities at the persuadee's
             first turn and at the decision, mean over conversations: how much depends on the rule at all.
@@ -80,7 +83,8 @@ class Reselection(Record):
     n_personas: int
     n_human: int
     human_source: str
-    ks_floor: Floor
+    ks_floor: Floor | None
+    scale: Scale
     estimates: tuple[Estimate, ...]
     rules_apart_first: Number
     rules_apart_decision: Number
@@ -99,7 +103,7 @@ def reselect(group: Group, select: Selection, human: HumanSample, *, seed: int, 
     Args:
         group: the draws of one condition; conversations without a decision distribution are left out.
         select: the other rule; the recorded one gives the recorded expectation again.
-        human: what KS is measured from, at least one donation.
+        human: what KS is measured from; `analysis.samples.no_humans` where there are none.
         seed: of the bootstrap, 0 or more.
         n_resamples: number of bootstrap samples.
 
@@ -127,15 +131,17 @@ def reselect(group: Group, select: Selection, human: HumanSample, *, seed: int, 
     def estimate(basis: Basis, table: Floats, weight: Floats, p: float | None = None) -> Estimate:
         return _estimate(basis, table, weight, support, human, personas, p, seed, n_resamples)
 
-    p = permutation_ps(
-        [int(d.distribution.candidates[d.drawn].text) for d in decisions],
-        human.cents,
-        {"ks": ks_of},
-        rng=np.random.default_rng([seed, 2]),
-        n_resamples=n_resamples,
-        clusters=personas,
-        n_effective=human.n_effective,
-    )["ks"]
+    p = None
+    if human.n:
+        p = permutation_ps(
+            [int(d.distribution.candidates[d.drawn].text) for d in decisions],
+            human.cents,
+            {"ks": ks_of},
+            rng=np.random.default_rng([seed, 2]),
+            n_resamples=n_resamples,
+            clusters=personas,
+            n_effective=human.n_effective,
+        )["ks"]
     other = _table(decisions, select, support)
     estimates = [
         estimate("recorded", _as_drawn(decisions, support), ones, p),
@@ -175,7 +181,8 @@ def reselect(group: Group, select: Selection, human: HumanSample, *, seed: int, 
         n_personas=len(set(personas)),
         n_human=human.n,
         human_source=human.source,
-        ks_floor=_floor(human, len(set(personas)), seed, n_resamples),
+        ks_floor=_floor(human, len(set(personas)), seed, n_resamples) if human.n else None,
+        scale=human.scale,
         estimates=tuple(estimates),
         rules_apart_first=mean("rules_apart_first", [apart(d) for d in firsts], firsts),
         rules_apart_decision=mean("rules_apart_decision", [apart(d) for d in decisions], decisions),
@@ -253,24 +260,20 @@ def _estimate(
     ess = effective_number(weights)
     rng, rng_human = np.random.default_rng(seed).spawn(2)
     drawn = resampled_sums(table * weights[:, None], personas, rng=rng, n_resamples=n_resamples)
-    mean, share_zero, ks = (
-        float(mean_of(support, counts)),
-        float(share_zero_of(support, counts)),
-        float(ks_of(support, counts, human_counts)),
-    )
+    mean, share_zero = float(mean_of(support, counts)), float(share_zero_of(support, counts))
+    ks = float(ks_of(support, counts, human_counts)) if human.n else None
     intervals: tuple[Interval | None, ...] = (None, None, None)
     if drawn is not None:
         drawn = drawn[drawn.sum(axis=1) > 0]  # where none of the personas drawn has a conversation of any weight there is no distribution
-        human_draws = bootstrap_table(human_counts, human.n_effective, rng=rng_human, n_resamples=len(drawn))
         n = max(2, min(len(set(personas)), int(ess)))
         varies = bool(np.ptp(shares(drawn), axis=0).max() > TIE)  # if not, the spread of the humans would stand for that of the personas
-        if p is None:
-            p = 1.0 if ks <= _floor(human, n, seed, n_resamples).q95 else 0.0
-        intervals = (
-            percentile_interval(mean_of(support, drawn), n=n),
-            percentile_interval(share_zero_of(support, drawn), n=n),
-            distance_interval(ks_of(support, drawn, human_draws), ks, p, n=n) if varies else None,
-        )
+        of_ks = None
+        if ks is not None and varies:
+            human_draws = bootstrap_table(human_counts, human.n_effective, rng=rng_human, n_resamples=len(drawn))
+            if p is None:
+                p = 1.0 if ks <= _floor(human, n, seed, n_resamples).q95 else 0.0
+            of_ks = distance_interval(ks_of(support, drawn, human_draws), ks, p, n=n)
+        intervals = (percentile_interval(mean_of(support, drawn), n=n), percentile_interval(share_zero_of(support, drawn), n=n), of_ks)
     numbers = []
     for name, value, interval in zip(("mean", "share_zero", "ks"), (mean, share_zero, ks), intervals, strict=True):
         low, high = interval or (None, None)

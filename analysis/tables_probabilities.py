@@ -168,9 +168,11 @@ def render_reselection(reselections: Sequence[Reselection], left_out: Sequence[s
     lines: list[str] = []
     for r in reselections:
         lines += _wrapped([f"{r.arm}: drawn {r.recorded}, asked for {r.select}; n = {r.n}, {r.n_personas} personas"])
-        lines.append(f"  {'':<25}{'mean, $':>20}{'share of $0':>20}{'KS to humans':>20}{'effective n':>13}")
+        scale = r.scale
+        heads = (f"mean, {'$' if scale.money else scale.unit}", f"share of {'$' if scale.money else ''}0", "KS to humans")
+        lines.append(f"  {'':<25}" + "".join(f"{head:>20}" for head in heads) + f"{'effective n':>13}")
         for e in r.estimates[:2] if r.recorded == r.select else r.estimates:  # of one and the same rule the rest says the same
-            cells = [_cell(e.mean, _dollars), _cell(e.share_zero, _share), _cell(e.ks, _share)]
+            cells = [_cell(e.mean, _dollars if scale.money else _two), _cell(e.share_zero, _share), _cell(e.ks, _share)]
             name = e.basis.replace("other rule", r.select).replace("recorded rule", r.recorded)
             ess = "-" if e.ess is None else f"{e.ess:.1f}"
             if e.refused is None:
@@ -178,7 +180,8 @@ def render_reselection(reselections: Sequence[Reselection], left_out: Sequence[s
             else:
                 lines += [f"  {name:<25}{'not at all':>20}"]
                 lines += textwrap.wrap(f"({e.refused})", WIDTH - 6, initial_indent="      ", subsequent_indent="      ")
-        lines.append(f"  {'floor':<25}{'':>40}{_floor(r.ks_floor):>20}")
+        if r.ks_floor is not None:
+            lines.append(f"  {'floor':<25}{'':>40}{_floor(r.ks_floor):>20}")
         lines += textwrap.wrap(_beside(r), WIDTH, initial_indent="  ", subsequent_indent="  ")
         lines.append("")
     if not reselections:
@@ -189,7 +192,8 @@ def render_reselection(reselections: Sequence[Reselection], left_out: Sequence[s
     if reselections:
         first = reselections[0]
         notes += [
-            f"Humans: {first.human_source}, n = {first.n_human}. Intervals: 95 %, resampling whole personas (and the humans for KS). "
+            f"Humans: {first.human_source}, n = {first.n_human}." if first.n_human else "No human data.",
+            "Intervals: 95 %, resampling whole personas (and the humans for KS). "
             "Floor: humans against humans, as many as personas, mean and 95 % quantile; of expected donations it is too high. KS may be "
             "chance where its interval begins at .000; it has none where resampling changes nothing, as when all give the same.",
             "recorded: the amounts as drawn. last draw: expected from the recorded decisions, the chats as they went; exact, and free of "

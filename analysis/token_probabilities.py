@@ -25,14 +25,15 @@ _COMPLETE = re.compile(r"\A[\s\"]*(\d{1,3})[\s\"},<]")
 Path = tuple[str, ...]
 
 
-def amount_probabilities(replies: Sequence[Sequence[Token]]) -> dict[int, float]:
+def amount_probabilities(replies: Sequence[Sequence[Token]], highest: int = MAX_CENTS) -> dict[int, float]:
     """Probability of each amount that the replies to one question reveal.
 
     Args:
         replies: the tokens of each reply, with the alternatives to each.
+        highest: end of the scale, whole units.
 
     Returns:
-        Whole cents, 0 to 200 -> probability; the sum, at most 1, is how much of the distribution is known. Empty if nothing is.
+        Whole units, 0 to `highest` -> probability; the sum, at most 1, is how much of the distribution is known. Empty if nothing is.
     """
     starts = [(start, tokens) for tokens in replies if (start := _start(tokens)) is not None]
     if not starts:
@@ -44,7 +45,7 @@ def amount_probabilities(replies: Sequence[Sequence[Token]]) -> dict[int, float]
         if tuple(t.text for t in tokens[:start]) == usual:
             _grow(tree, tokens[start:])
     found: dict[int, float] = {}
-    _collect(tree, (), 1.0, found)
+    _collect(tree, (), 1.0, found, highest)
     return found
 
 
@@ -73,15 +74,15 @@ def _grow(tree: dict[Path, dict[str, float]], tokens: Sequence[Token]) -> None:
         path = (*path, token.text)
 
 
-def _collect(tree: dict[Path, dict[str, float]], path: Path, probability: float, found: dict[int, float]) -> None:
+def _collect(tree: dict[Path, dict[str, float]], path: Path, probability: float, found: dict[int, float], highest: int) -> None:
     for text, p in tree.get(path, {}).items():
         if not text:
             continue
         further = (*path, text)
         words = "".join(further)
         if complete := _COMPLETE.match(words):
-            cents = int(complete[1])
-            if cents <= MAX_CENTS:
-                found[cents] = found.get(cents, 0.0) + probability * p
+            amount = int(complete[1])
+            if amount <= highest:
+                found[amount] = found.get(amount, 0.0) + probability * p
         elif _GOING_ON.match(words):
-            _collect(tree, further, probability * p, found)
+            _collect(tree, further, probability * p, found, highest)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vs_sim.records import ConversationSpec, StopReason, Transcript, Turn
+from vs_sim.scenario import DEFAULT, load_scenario
 from vs_sim.store import RunFolder, Writer
 
 
@@ -23,7 +24,8 @@ def folder_of(path: Path, said: dict[str, str]) -> RunFolder:
 
     async def write() -> None:
         async with Writer(RunFolder(path)) as writer:
-            writer.write_manifest({"study": {"outcome": "stated", "seed": 1}, "conversations": [], "starts": []})
+            study = {"outcome": "stated", "seed": 1, "scenario": load_scenario(DEFAULT).model_dump(mode="json")}
+            writer.write_manifest({"study": study, "conversations": [], "starts": []})
             for number, (id, text) in enumerate(said.items()):
                 model = "openai:talker"
                 spec = ConversationSpec(

@@ -61,7 +61,7 @@ class Reasked(Record):
         conversation: id of the conversation.
         number: which answer of this decision it is, from 1.
         request: digest of what was asked, as `vs_sim.models.Model.digest` makes it.
-        cents: the amount, whole cents, 0 to 200; None if the answer could not be read.
+        amount: on the study's scale, whole units (cents for the donation); None if the answer could not be read.
         failure: why it could not be read, as in `vs_sim.records.Failure`; None if it could.
         calls: the calls made for it, in order.
         tokens: the reply's tokens; None if the endpoint gives no log-probabilities, or the reply was asked for again.
@@ -70,7 +70,7 @@ class Reasked(Record):
     conversation: str
     number: int = Field(ge=1)
     request: str
-    cents: int | None
+    amount: int | None
     failure: str | None
     calls: tuple[Call, ...]
     tokens: tuple[Token, ...] | None
@@ -303,13 +303,13 @@ class _Asking:
             calls.append(call)
             return call
 
-        cents: int | None = None
+        decided: int | None = None
         failure: str | None = None
         try:
             said = await propose(
                 ask, f"again{number}", shown, direct, amount, grid=grid, n_reasks=study.n_reasks, reply_words=study.reply_words
             )
-            cents = int(said.candidates[0].text)
+            decided = int(said.candidates[0].text)
         except (ReplyError, ContextFull) as error:
             failure = type(error).__name__ + (f":{error.reason}" if isinstance(error, ReplyError) else "")
         except EndpointError as error:
@@ -321,11 +321,11 @@ class _Asking:
         self._n_failures_in_a_row = 0
         tokens = heard.tokens if len(calls) == 1 else None
         answer = Reasked(
-            conversation=spec.id, number=number, request=digest, cents=cents, failure=failure, calls=tuple(calls), tokens=tokens
+            conversation=spec.id, number=number, request=digest, amount=decided, failure=failure, calls=tuple(calls), tokens=tokens
         )
         await self._append(answer)
         self.n_asked += 1
-        self._say(f"{spec.id} {spec.condition}, answer {number}: {failure if cents is None else f'{cents} cents'}")
+        self._say(f"{spec.id} {spec.condition}, answer {number}: {failure if decided is None else study.scenario.scale.text(decided)}")
 
     async def _answer(self, model: Model, step: str, asked: Request, heard: _Listener) -> Call:
         if self._logprobs[model.name]:

@@ -114,7 +114,7 @@ def test_unreadable_answers_are_missing_and_not_zero_cents():
 
     def answer(conversation, number, cents):
         failure = "ReplyError:not_an_amount" if cents is None else None
-        return Reasked(conversation=conversation, number=number, request="r", cents=cents, failure=failure, calls=(), tokens=None)
+        return Reasked(conversation=conversation, number=number, request="r", amount=cents, failure=failure, calls=(), tokens=None)
 
     given = [answer("c1", 1, 100), answer("c1", 2, None), answer("c1", 3, 100), answer("c2", 1, None), answer("elsewhere", 1, 5)]
     (found,) = asked_again(group(decisions=[decision, other]), given)
@@ -147,7 +147,7 @@ def test_no_rank_correlation_without_variation():
 
 def test_the_tokens_of_the_answers_are_read():
     tokens = (Token(text='{"reply": ', logprob=0.0), Token(text="50", logprob=np.log(0.5)), Token(text="}", logprob=0.0))
-    answer = Reasked(conversation="c", number=1, request="r", cents=50, failure=None, calls=(), tokens=tokens)
+    answer = Reasked(conversation="c", number=1, request="r", amount=50, failure=None, calls=(), tokens=tokens)
     decision = Draw("p", "c", distribution([0.5, 0.5], ["50", "100"]), 0)
     (found,) = asked_again(group(decisions=[decision]), [answer])
     assert found.tokens == pytest.approx({50: 0.5})

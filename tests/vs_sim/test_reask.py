@@ -83,7 +83,7 @@ def test_answers_are_kept_and_never_asked_for_twice(study_folder, tmp_path):
     assert again(folder, times=3, n_decisions=2).n_asked == 12
     first = read_reasked(folder)
     assert {a.number for a in first} == {1, 2, 3}
-    assert all(a.cents is not None and a.failure is None and len(a.calls) == 1 and a.tokens is None for a in first)
+    assert all(a.amount is not None and a.failure is None and len(a.calls) == 1 and a.tokens is None for a in first)
     assert {a.conversation for a in first} <= {t.spec.id for t in folder.transcripts() if t.spec.condition != "direct"}
     assert again(folder, times=3, n_decisions=2).n_asked == 0
     more = again(folder, times=5, n_decisions=3)
@@ -96,7 +96,7 @@ def test_answers_are_kept_and_never_asked_for_twice(study_folder, tmp_path):
 def test_answers_to_one_decision_differ(study_folder, tmp_path):
     folder = run(study_folder, tmp_path / "run", conditions=[VS])
     again(folder, times=20, n_decisions=1)
-    assert len({a.cents for a in read_reasked(folder)}) > 1
+    assert len({a.amount for a in read_reasked(folder)}) > 1
 
 
 def test_a_torn_last_line_is_asked_for_again(study_folder, tmp_path):
@@ -153,7 +153,7 @@ def test_tokens_of_another_form_are_none(served, capfd, tokens):
     endpoint.logprobs = lambda body, text: tokens
     assert again(folder, times=1, n_decisions=1).n_asked == 1
     (answer,) = read_reasked(folder)
-    assert answer.tokens is None and answer.cents is not None
+    assert answer.tokens is None and answer.amount is not None
     assert "rror" not in capfd.readouterr().err
 
 
@@ -181,7 +181,7 @@ def test_an_unreadable_answer_is_kept_as_such(served):
     result = again(folder, times=2, n_decisions=1)
     assert (result.n_asked, result.n_owed) == (2, 0)
     answer = read_reasked(folder)[0]
-    assert (answer.cents, answer.failure, len(answer.calls), answer.tokens) == (None, "ReplyError:amount_out_of_range", 3, None)
+    assert (answer.amount, answer.failure, len(answer.calls), answer.tokens) == (None, "ReplyError:amount_out_of_range", 3, None)
     assert again(folder, times=2, n_decisions=1).n_asked == 0
 
 

@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vs_sim.test_parse import read_cents
+from vs_sim.cli import main
 from vs_sim.errors import StudyError
 from vs_sim.read_amount import AmountReader
 from vs_sim.scenario import DEFAULT, PROMPTS, Scenario, load_scenario
+from vs_sim.store import RunFolder
+from vs_sim.study import load_study
 
 DONATION = load_scenario(DEFAULT)
 FOLDER = Path(__file__).parents[2] / "vs_sim" / "scenarios" / "donation"
@@ -130,3 +133,51 @@ def test_an_amount_is_on_the_scale_or_refused(value: Any) -> None:
 
 def test_a_scenario_survives_json() -> None:
     assert Scenario.model_validate_json(DONATION.model_dump_json()) == DONATION
+
+
+RECYCLING = Path(__file__).parents[2] / "experiments" / "recycling"
+
+
+@pytest.fixture(scope="module")
+def pledges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the study beside which another scenario ships."""
+    out = tmp_path_factory.mktemp("pledges") / "run"
+    assert main(["run", str(RECYCLING), "--model", f"scripted:{RECYCLING / 'rules.toml'}", "--out", str(out)]) == 0
+    return out
+
+
+def test_another_scenario_runs_without_touching_code(pledges: Path) -> None:
+    folder = RunFolder(pledges)
+    transcripts = folder.transcripts()
+    assert len(transcripts) == 6 and all(t.complete for t in transcripts)
+    assert all(t.decision and 0 <= t.decision.amount <= 100 for t in transcripts)
+    scenario = Scenario.model_validate(folder.manifest()["study"]["scenario"])
+    assert scenario == load_scenario("scenario", RECYCLING) and scenario.scale.text(50) == "50 %"
+
+
+@pytest.mark.parametrize(
+    "verb", [["compare"], ["language"], ["dynamics"], ["probabilities"], ["reselect", "--select", "uniform"], ["reask", "--times", "2"]]
+)
+def test_no_verb_speaks_of_money(pledges: Path, verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb[0], str(pledges), *verb[1:]]) == 0
+    out, _ = capsys.readouterr()
+    assert out and not any(word in out for word in ("$", "dollar", "cents"))
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [["compare", "--outcome", "stated"], ["audit"], ["read", "--model", "scripted:donation"], ["sheet", "--out", "x.csv"], ["agreement"]],
+)
+def test_what_is_said_is_read_of_money_alone(pledges: Path, verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    before = [] if verb[0] == "compare" else ["outcome"]
+    assert main([*before, verb[0], str(pledges), *verb[1:]]) == 2
+    assert "read by rules that know money only; this scenario's unit is '%'" in capsys.readouterr().err
+
+
+def test_a_study_that_reads_what_is_said_is_about_money(tmp_path: Path) -> None:
+    text = (RECYCLING / "study.toml").read_text("utf-8").replace('scenario = "scenario"', f'scenario = "{RECYCLING / "scenario"}"')
+    text = text.replace('"../../personas/persuadees.toml"', f'"{RECYCLING.parents[1] / "personas" / "persuadees.toml"}"')
+    text = text.replace('"persuaders.toml"', f'"{RECYCLING / "persuaders.toml"}"')
+    (tmp_path / "study.toml").write_text('outcome = "stated"\n' + text, "utf-8")
+    with pytest.raises(StudyError, match=r"study\.toml: outcome = 'stated' is read by rules that know money only, but the scenario's unit"):
+        load_study(tmp_path)

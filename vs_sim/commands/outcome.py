@@ -38,7 +38,11 @@ def add(verbs: Verbs) -> None:
 
 def _audit(arguments: argparse.Namespace) -> int:
     from vs_sim.audit import audit
+    from vs_sim.commands.people import money_only
+    from vs_sim.store import RunFolder
 
+    if (arguments.path / "manifest.json").is_file():
+        money_only(RunFolder(arguments.path))
     found = audit(arguments.path)
     rows = [row for row in found.rows if arguments.all or not row.agrees]
     if arguments.json:

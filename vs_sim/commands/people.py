@@ -29,15 +29,13 @@ def grid_of(run: Path, cleaning: Cleaning = "drop", outcome: Which | None = None
     """
     from analysis.grid import compare_all
     from analysis.samples import donations
-    from vs_sim.errors import InputError
     from vs_sim.store import RunFolder
 
     folder = RunFolder(run)
     study = folder.manifest()["study"]
     which = outcome or study["outcome"]
-    unit = study["scenario"]["scale"]["unit"]
-    if which == "stated" and unit != "cents":
-        raise InputError(f"{run}: what is said in the chat is read by rules that know money only, and this scenario's unit is {unit!r}")
+    if which == "stated":
+        money_only(folder)
     transcripts = folder.transcripts()
     arms = donations(transcripts, which, folder.planned(), _second(folder, study))
     people = people_of(human, which, cleaning, study, [transcript.spec.id for transcript in transcripts])
@@ -89,6 +87,19 @@ def _second(folder: RunFolder, study: dict[str, Any]) -> dict[str, Reading]:
     from vs_sim.second_reader import readings
 
     return readings(folder).get(study["second_reader"], {})
+
+
+def money_only(folder: RunFolder) -> None:
+    """Refuses a run whose scenario is not about money: what is said in its chats is not read.
+
+    Raises:
+        InputError: a sentence with folder and unit.
+    """
+    from vs_sim.errors import InputError
+
+    unit = folder.manifest()["study"]["scenario"]["scale"]["unit"]
+    if unit != "cents":
+        raise InputError(f"{folder.path}: what is said in the chat is read by rules that know money only; this scenario's unit is {unit!r}")
 
 
 def humans(reference: Path, own: Collection[str], scenario: dict[str, Any] | None = None) -> tuple[list[Transcript], str]:

@@ -50,7 +50,10 @@ def _calibrations(folder: RunFolder, study: Study, groups: list[Group]) -> list[
     from vs_sim.reask import read_reasked
 
     reasked = read_reasked(folder)
-    found = (calibrate(group, asked_again(group, reasked), seed=study.seed) for group in groups) if reasked else ()
+    if not reasked:
+        return []
+    highest = study.scenario.scale.high
+    found = (calibrate(group, asked_again(group, reasked, highest), seed=study.seed) for group in groups)
     return [c for c in found if c is not None]
 
 
@@ -141,12 +144,13 @@ def _reask(arguments: argparse.Namespace) -> int:
 
 def _reselect(arguments: argparse.Namespace) -> int:
     from analysis.reselect import reselect
-    from analysis.samples import human_cents
     from analysis.tables_probabilities import render_reselection
+    from vs_sim.commands.people import people_of
     from vs_sim.store import RunFolder
 
-    study, groups, left_out = _groups(RunFolder(arguments.run))
-    human = human_cents(arguments.cleaning)
+    folder = RunFolder(arguments.run)
+    study, groups, left_out = _groups(folder)
+    human = people_of(None, "actual", arguments.cleaning, folder.manifest()["study"], ())
     found = [r for g in groups if (r := reselect(g, arguments.select, human, seed=study.seed)) is not None]
     if arguments.json:
         print(json.dumps({"reselections": [r.model_dump(mode="json") for r in found], "left_out": left_out}, indent=2))

@@ -42,10 +42,12 @@ def _read(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from vs_sim.commands.model import fetch_weights
+    from vs_sim.commands.people import money_only
     from vs_sim.second_reader import read_stated, readings
     from vs_sim.store import RunFolder
 
     folder, model = RunFolder(arguments.run), arguments.model
+    money_only(folder)
     starts = folder.manifest()["starts"]
     run = run_options(starts[-1].get("run", {}) if starts else {}, arguments)
     fetch_weights([model])
@@ -65,10 +67,12 @@ def _read(arguments: argparse.Namespace) -> int:
 
 
 def _sheet(arguments: argparse.Namespace) -> int:
+    from vs_sim.commands.people import money_only
     from vs_sim.label_sheet import instructions_path, write_sheet
     from vs_sim.store import RunFolder
 
     folder = RunFolder(arguments.run)
+    money_only(folder)
     chosen = _seed(folder) if arguments.seed is None else arguments.seed
     n = write_sheet(arguments.out, folder.transcripts(), n=arguments.n, seed=chosen)
     print(f"{n} dialogues in {arguments.out}, how to label them in {instructions_path(arguments.out)}")
@@ -81,9 +85,11 @@ def _seed(folder: RunFolder) -> int:
 
 def _agreement(arguments: argparse.Namespace) -> int:
     from analysis.agreement import agreement
+    from vs_sim.commands.people import money_only
     from vs_sim.store import RunFolder
 
     folder = RunFolder(arguments.run)
+    money_only(folder)
     random_seed = _seed(folder)
     people = {t.spec.id: t.spec.persuadee for t in folder.transcripts() if t.complete}
     if _is_reference(folder):
@@ -148,9 +154,8 @@ def _table(found: Agreement) -> list[str]:
     for name, n in found.readers.items():
         label = f"{letter[name]}  {printable(name)}"
         lines += wrapped(label, indent="   ") if columns(label) > 51 else []
-        lines.append(
-            f"{filled(label if columns(label) <= 51 else '', 52)}{n['amount']:>10}{n['refused']:>10}{n['undetermined']:>14}{n['missing']:>10}"
-        )
+        name_column = filled(label if columns(label) <= 51 else "", 52)
+        lines.append(f"{name_column}{n['amount']:>10}{n['refused']:>10}{n['undetermined']:>14}{n['missing']:>10}")
     lines += ["", "Agreement of two, with 95 % intervals", ""]
     lines.append(f"{'':<9}{'n':>6}{'same kind':>22}{'kappa':>22}{'both amount':>13}{'same cents':>22}")
     for pair in found.pairs:
