@@ -39,7 +39,7 @@ def draw_strategies(ax: Axes, rows: Sequence[Sequence[Measured]]) -> None:
             _draw_one(ax, m, middle, style)
         if own and own[0].human is not None:
             ends = [row - _FILL / 2, row + _FILL / 2]
-            ax.plot([own[0].human] * 2, ends, color=HUMAN_EDGE, linewidth=1.3, solid_capstyle="butt", zorder=2)
+            ax.plot([own[0].human] * 2, ends, color=HUMAN_EDGE, linewidth=1.3, solid_capstyle="butt", clip_on=False, zorder=2)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_yticks(range(len(rows)))
     ax.tick_params(axis="y", length=0, labelsize=FONT - 0.5)
