@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from analysis import paper_tables
 from analysis.calibration import Calibration
@@ -16,13 +17,14 @@ from analysis.probabilities import Diagnostics, Number
 from analysis.report_pictures import Picture
 from analysis.run_facts import RunFacts
 from analysis.tables_probabilities import render_calibration, render_diagnostics
-from vs_sim.records import Record, Transcript
+from vs_sim.records import Transcript
 
 FEW = 30
 """Below so many personas the report warns that intervals and p mean little."""
 
 
-class Block(Record):
+@dataclass(frozen=True)
+class Block:
     """A heading with what stands below it.
 
     Attributes:
@@ -45,7 +47,8 @@ class Block(Record):
     notes: tuple[str, ...] = ()
 
 
-class RunPart(Record):
+@dataclass(frozen=True)
+class RunPart:
     """What the report says of one run.
 
     Attributes:
@@ -72,7 +75,8 @@ class RunPart(Record):
     comparison: tuple[tuple[str, ...], ...] = ()
 
 
-class Report(Record):
+@dataclass(frozen=True)
+class Report:
     """A whole report but for its transcripts.
 
     Attributes:

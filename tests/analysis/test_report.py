@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from analysis.run_facts import Cell, RunFacts
 from tests.report_runs import HOSTILE, Page, hostile, unpacked
 from vs_sim.records import Call, Candidate, ConversationSpec, Decision, StopReason, Transcript, Turn, Usage, VerbalizedDistribution
 
-ANYTHING = st.text(st.characters(), max_size=40) | st.sampled_from([text[:200] for text in HOSTILE])
+ANYTHING = st.text(st.characters(exclude_categories=()), max_size=40) | st.sampled_from([text[:200] for text in HOSTILE])
 """Any text, half characters included."""
 STUDY = {"persuadees": [{"id": "<b>ann</b>", "text": HOSTILE[0], "facts": {"<i>": HOSTILE[1]}, "age": 33}], "persuaders": []}
 
@@ -60,7 +61,8 @@ def recorded(*transcripts: Transcript, name: str = "mine") -> Recorded:
 
 
 def report(text: str = "words") -> Report:
-    table = Table(name="t", caption=text, columns=("", text), rows=((text, text), (), (text,), (text, "1"), ("", text)), notes=(text,))
+    cell = text.encode("utf-8", "replace").decode()  # tables hold sound text alone
+    table = Table(name="t", caption=cell, columns=("", cell), rows=((cell, cell), (), (cell,), (cell, "1"), ("", cell)), notes=(cell,))
     block = Block(
         id="run-1-x", heading="Results", warnings=(text,), paragraphs=(text,), tables=(table,), preformatted=((text, text),), notes=(text,)
     )
@@ -74,9 +76,9 @@ def report(text: str = "words") -> Report:
         conditions=table,
         blocks=(block,),
         prompts={text: text},
-        comparison=((text, text, "1", "0", ".5", "0.5", ".1"),),
+        comparison=((cell, cell, "1", "0", ".5", "0.5", ".1"),),
     )
-    other = part.model_copy(update={"id": "run-2", "blocks": (block.model_copy(update={"id": "run-2-x"}),)})
+    other = replace(part, id="run-2", blocks=(replace(block, id="run-2-x"),))
     return Report(title=text, made=text, runs=(part, other), unreadable=((text, text),))
 
 

@@ -102,7 +102,9 @@ def test_an_unfinished_run_says_so_at_the_top_and_stands_beside_an_empty_one(
 
 def test_an_empty_run_says_so_at_the_top(run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(run.path / "transcripts")
+    edit_manifest(run, lambda data: data["study"].update(prediction="half a character: \ud800"))
     found, _ = report(capsys, tmp_path / "r.html", run.path)
+    assert "half a character: U+D800" in found.words
     assert found.words.index("This run is empty: 8 conversations are planned, none has been recorded.") < found.words.index("Contents")
     assert "Does <b>it</b>?" in found.words and "No conversation has been recorded." in found.words
     assert not any(tag == "img" for tag, _ in found.elements)
