@@ -123,7 +123,7 @@ def alerts(facts: RunFacts) -> tuple[str, ...]:
     if complete == 0:
         return (f"No conversation of this run is complete: of {n:,} planned, {reasons}. There is nothing to compare.",)
     return (
-        f"This run is unfinished: {complete:,} of {n:,} conversations are complete and {n - complete:,} are missing ({reasons}). "
+        f"This run is unfinished: {complete:,} of {n:,} conversations are complete, {n - complete:,} missing ({reasons}). "
         "All numbers are of the complete ones; a missing conversation is never counted as giving nothing.",
     )
 

@@ -217,7 +217,7 @@
       const n = candidates.length - 1;
       const drawn = candidates[turn.drawn];
       made.push(details(
-        `${n === 1 ? "1 road" : `${n} roads`} not taken${drawn ? ` (this one: p = ${drawn.probability.toFixed(3)})` : ""}`,
+        n === 0 ? "The only candidate" : `${n === 1 ? "1 road" : `${n} roads`} not taken${drawn ? ` (this one: p = ${drawn.probability.toFixed(3)})` : ""}`,
         roads, ...(sum || repairs ? [element("p", "meta", visible((sum + repairs).trim()))] : [])));
     }
     if (turn.raw?.length) {

@@ -227,7 +227,7 @@ def facts(n: int, complete: int, missing: dict[str, int], first: str | None = "2
             facts(4, 0, {"EndpointError": 3, "not run": 1}),
             "No conversation of this run is complete: of 4 planned, EndpointError 3, not run 1.",
         ),
-        (facts(4, 1, {"EndpointError": 3}), "1 of 4 conversations are complete and 3 are missing (EndpointError 3)"),
+        (facts(4, 1, {"EndpointError": 3}), "1 of 4 conversations are complete, 3 missing (EndpointError 3)"),
     ],
 )
 def test_what_is_wrong_with_a_run_is_said(of: RunFacts, expected: str) -> None:

@@ -92,7 +92,7 @@ def test_an_unfinished_run_says_so_at_the_top_and_stands_beside_an_empty_one(
     shutil.rmtree(empty / "transcripts")
     rewrite(run, lambda all_: [failed(all_[0]), *all_[1:6]])
     found, _ = report(capsys, tmp_path / "r.html", run.path, empty)
-    said = "This run is unfinished: 5 of 8 conversations are complete and 3 are missing (not run 2, ReplyError:no_candidates 1)."
+    said = "This run is unfinished: 5 of 8 conversations are complete, 3 missing (not run 2, ReplyError:no_candidates 1)."
     assert found.words.index(f"mine. {said}") < found.words.index("empty. This run is empty") < found.words.index("Contents")
     assert "t001: the endpoint is gone" in found.words
     overview = found.words[found.words.index("Every condition of every run") :]
