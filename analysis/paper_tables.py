@@ -186,7 +186,8 @@ def _tests(grid: Grid) -> Table:
         columns=("", *(cell for title in TESTED.values() for cell in (title, "p", "Holm", "BH"))),
         rows=tuple(rows),
         notes=(
-            f"CvM: Cramer-von Mises. Holm and Benjamini-Hochberg (BH) adjust over {n} condition{'' if n == 1 else 's'}, each distance by itself.",
+            f"CvM: Cramer-von Mises. Holm and Benjamini-Hochberg (BH) adjust over {n} condition{'' if n == 1 else 's'}, each distance by "
+            "itself.",
         ),
     )
 
