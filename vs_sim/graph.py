@@ -25,7 +25,7 @@ from vs_sim.chat import for_a_person, messages, refuses_to_continue, says_goodby
 from vs_sim.condition import Condition
 from vs_sim.personas import Persona, render
 from vs_sim.plan import turn_rng
-from vs_sim.propose import MESSAGE, Message, Thing, amount_on, propose, request
+from vs_sim.propose import Message, Thing, amount_on, message_among, propose, request
 from vs_sim.records import Call, ConversationSpec, Decision, Role, Selection, StopReason, Turn, VerbalizedDistribution, is_person
 from vs_sim.study import Study
 
@@ -91,7 +91,8 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
             waits. Batches do without: the journal carries them.
     """
     study, spec, condition = conversation.study, conversation.spec, conversation.condition
-    scenario, amount = study.scenario, amount_on(study.scenario.scale)
+    scenario = study.scenario
+    message, amount = message_among(scenario.speakers.values()), amount_on(scenario.scale)
     select: Selection = condition.select or "argmax"  # of a single candidate there is only one
     base: dict[Role, str] = {
         "persuader": scenario.render("persuader", persona=render(conversation.persuader), rounds=study.rounds),
@@ -116,7 +117,7 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
 
     async def persuader(state: State) -> State:
         turns = state.get("turns", [])
-        said = await ask("persuader", step_name(len(turns)), turns, PERSUADER, MESSAGE, "next_persuader")
+        said = await ask("persuader", step_name(len(turns)), turns, PERSUADER, message, "next_persuader")
         text, calls = (said.text, (said,)) if isinstance(said, Call) else (said.candidates[0].text, said.calls)
         turn = Turn(index=len(turns), role="persuader", text=text, calls=calls)
         conversation.on_turn(spec, turn)
@@ -124,7 +125,7 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
 
     async def propose_replies(state: State) -> State:
         turns = state["turns"]
-        return {"proposed": await ask("persuadee", step_name(len(turns)), turns, condition, MESSAGE, "next_persuadee")}
+        return {"proposed": await ask("persuadee", step_name(len(turns)), turns, condition, message, "next_persuadee")}
 
     async def draw(state: State) -> State:
         turns, proposed = state["turns"], state["proposed"]

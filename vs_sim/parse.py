@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 from vs_sim.errors import ReplyError
@@ -37,7 +38,7 @@ _REPLY_KEYS = ("reply", "text", "response", "message", "content")
 _LIST_KEYS = ("candidates", "replies", "responses", "messages")
 _THINK = re.compile(r"\A(?:\s*<think>)?.*?</think>", re.DOTALL)  # some chat templates write the opening tag themselves
 _FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
-_SPEAKER = re.compile(r"\A(?:(?:You|Me|Persuader|Persuadee|(?:Other )?Participant)\s*:(?:\s+|\Z))+", re.IGNORECASE)
+_SPEAKERS = ("You", "Me", "Persuader", "Persuadee", "(?:Other )?Participant")
 _OUR_NAMES = "|".join((*_REPLY_KEYS, *_STATED_KEYS, *_LIST_KEYS, "candidate", "item", "reasoning", "think"))
 _LOOKS_RAW = re.compile(rf"\A\s*(?:\{{|\[\s*[\"'\[{{\]]|null\s*\Z)|```|</?(?:{_OUR_NAMES})\b[^<>]{{0,200}}>|[\"'](?:{_OUR_NAMES})[\"']\s*:")
 
@@ -45,25 +46,45 @@ Reader = Callable[[Any], tuple[str, tuple[str, ...]]]
 """Takes a raw reply value; returns the text of the candidate and the repairs; raises ValueError if it is no reply."""
 
 
-def read_text(value: Any) -> tuple[str, tuple[str, ...]]:
-    """A reply that is said or shown: text, stripped, without a leading speaker label.
+@dataclass(frozen=True)
+class TextReader:
+    """Reads a reply that is said or shown.
 
-    Raises:
-        ValueError: with a short reason, if the value is not text, is empty, or is raw JSON or markup.
+    Attributes:
+        speakers: names of the scenario's speakers, which a small model writes before its words as it does the usual ones.
     """
-    if not isinstance(value, str):
-        raise ValueError("not_text")
-    text = value.strip()
-    repairs: tuple[str, ...] = ()
-    if label := _SPEAKER.match(text):
-        text, repairs = text[label.end() :].strip(), ("speaker_label",)
-    if not text:
-        raise ValueError("empty")
-    if _looks_raw(text):
-        raise ValueError("raw_markup")
-    if not _is_unicode(text):
-        raise ValueError("broken_unicode")
-    return text, repairs
+
+    speakers: tuple[str, ...] = ()
+
+    def __call__(self, value: Any) -> tuple[str, tuple[str, ...]]:
+        """The text, stripped, without a leading speaker label, and the repairs.
+
+        Raises:
+            ValueError: with a short reason, if the value is not text, is empty, or is raw JSON or markup.
+        """
+        if not isinstance(value, str):
+            raise ValueError("not_text")
+        text = value.strip()
+        repairs: tuple[str, ...] = ()
+        if label := _label(self.speakers).match(text):
+            text, repairs = text[label.end() :].strip(), ("speaker_label",)
+        if not text:
+            raise ValueError("empty")
+        if _looks_raw(text):
+            raise ValueError("raw_markup")
+        if not _is_unicode(text):
+            raise ValueError("broken_unicode")
+        return text, repairs
+
+
+read_text = TextReader()
+"""Reads a reply where no speakers are named."""
+
+
+@cache
+def _label(speakers: tuple[str, ...]) -> re.Pattern[str]:
+    names = "|".join((*_SPEAKERS, *map(re.escape, speakers)))
+    return re.compile(rf"\A(?:(?:{names})\s*:(?:\s+|\Z))+", re.IGNORECASE)
 
 
 def _looks_raw(text: str) -> bool:
@@ -100,7 +121,7 @@ def parse_reply(raw: str, *, format: Format, read: Reader) -> Candidate:
     Args:
         raw: the reply as the model gave it.
         format: the format that was asked for.
-        read: `read_text`, or an `AmountReader`.
+        read: a `TextReader` or an `AmountReader`.
 
     Returns:
         A candidate with probability 1 and no stated probability.
@@ -139,7 +160,7 @@ def parse_candidates(
         wording: how probability was worded; None if none was asked (sequence): then all candidates get the same.
         tau: upper bound of each probability that was asked for, 0 to 1; None if none was.
         format: the format that was asked for.
-        read: `read_text`, or an `AmountReader`.
+        read: a `TextReader` or an `AmountReader`.
 
     Raises:
         ReplyError: if no candidate, fewer than two of several, or no usable probability is found.

@@ -7,8 +7,8 @@ request, sends it as often as the method says, has the replies parsed, and asks 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from vs_sim import parse, prompts
@@ -47,6 +47,13 @@ _SOME_TEXT = {"type": "string", "pattern": rf"^{_START}[^\"\\\x00-\x1f]{{0,600}}
 
 MESSAGE = Thing("next message", "next messages", parse.read_text, _TEXT, _FEW_SENTENCES)
 """The next message of the person in the chat. Small models do not keep to the one or two sentences of the prompt by themselves."""
+
+
+def message_among(speakers: Collection[str]) -> Thing:
+    """`MESSAGE` in a chat between speakers of these names, which are no part of what is said."""
+    return replace(MESSAGE, read=parse.TextReader(tuple(speakers)))
+
+
 RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _SOME_TEXT)
 """A response to a single prompt."""
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.vs_sim.test_parse import read_cents
 from vs_sim.cli import main
 from vs_sim.errors import StudyError
+from vs_sim.propose import message_among
 from vs_sim.read_amount import AmountReader
 from vs_sim.scenario import DEFAULT, PROMPTS, Scenario, load_scenario
 from vs_sim.store import RunFolder
@@ -129,6 +130,13 @@ def test_an_amount_is_on_the_scale_or_refused(value: Any) -> None:
         except ValueError:
             continue
         assert reader.low <= int(text) <= reader.high
+
+
+def test_names_of_the_speakers_are_no_part_of_what_is_said() -> None:
+    read = message_among(["Nurse", "Dr. (Who)"]).read
+    assert read("Nurse: Hello.") == ("Hello.", ("speaker_label",)) and read("dr. (who): Yes") == ("Yes", ("speaker_label",))
+    assert read("You: Hi") == ("Hi", ("speaker_label",))
+    assert read("Neighbour: Hi") == ("Neighbour: Hi", ()) and read("Nurses: all") == ("Nurses: all", ())
 
 
 def test_a_scenario_survives_json() -> None:
