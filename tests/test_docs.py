@@ -32,7 +32,7 @@ import pytest
 
 from tests.endpoint import serving
 from tests.human_data import Talk, write_csv
-from vs_sim.cli import _parser, main
+from vs_sim.cli import main, parser
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "vs_sim" / "docs"
@@ -127,7 +127,7 @@ def test_page_runs_and_prints_what_it_says(name: str, checkout: Path) -> None:
             commands = re.findall(r"^ *vs-sim (.*?)(?: &)?$", block.text.replace("\\\n", " "), re.MULTILINE)
             assert commands
             for command in commands:
-                _parser().parse_args(shlex.split(command))
+                parser().parse_args(shlex.split(command))
         elif block.language in ("bash", "python") and block.mark != "sketch":
             if block.mark == "endpoint":
                 with serving() as endpoint:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from vs_sim.commands import (
     bundle,
     compare,
+    completion,
     dynamics,
     export,
     folder,
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows escapes; it never stops a run
             stream.reconfigure(errors="backslashreplace")
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     # A scheduler's SIGTERM ends a run as Ctrl-C does, also where a shell has started it in the background, which ignores SIGINT: servers
     # are stopped, what was answered is kept.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -68,14 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command with all its verbs, before anything is read."""
+    whole = argparse.ArgumentParser(
         prog="vs-sim",
         description="Dialogue studies with simulated people, compared with human donations.",
         epilog=(__doc__ or "").partition("\n\n")[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    verbs = whole.add_subparsers(metavar="VERB", required=True)
     for commands in (
         init,
         study,
@@ -94,9 +96,10 @@ def _parser() -> argparse.ArgumentParser:
         play,
         human,
         model,
+        completion,
     ):
         commands.add(verbs)
-    return parser
+    return whole
 
 
 if __name__ == "__main__":

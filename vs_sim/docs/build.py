@@ -41,12 +41,12 @@ def first_line(module: str) -> str:
 
 def commands() -> str:
     """The page of the command line: what every verb says with `--help`."""
-    from vs_sim.cli import _parser
+    from vs_sim.cli import parser
 
     os.environ["COLUMNS"] = str(COLUMNS)  # argparse wraps its help at the terminal's width
     parts = ["# The command line\n\nWhat every command says with `--help`.\n"]
-    for parser in _with_verbs(_parser()):
-        parts.append(f"## {parser.prog}\n\n```text\n{parser.format_help().strip()}\n```\n")
+    for one in _with_verbs(parser()):
+        parts.append(f"## {one.prog}\n\n```text\n{one.format_help().strip()}\n```\n")
     return "\n".join(parts)
 
 
