@@ -1,0 +1,366 @@
+"""A person in place of a model: what is shown, what is recorded, and that nothing is lost or paid for twice when somebody leaves."""
+
+import asyncio
+import io
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import DIRECT, VS
+from tests.endpoint import donation_reply, refusal
+from vs_sim.errors import HumanDataError
+from vs_sim.play import Left, play, read_amount
+from vs_sim.players import ONESELF, people_who_played
+from vs_sim.run import _memory, run_study
+from vs_sim.scenario import DEFAULT, Scale, load_scenario
+from vs_sim.store import RunFolder
+from vs_sim.study import load_study
+
+OPENAI = {"persuader_model": "openai:fake", "persuadee_models": ["openai:fake"]}
+SAID = {"persuadee": ["Hello.", "What is it for?", "50 cents"], "persuader": ["Hello.", "Would you give 50 cents?"]}
+OTHER = {"persuadee": "persuader", "persuader": "persuadee"}
+
+
+@pytest.fixture
+def sit(command, monkeypatch):
+    """vs-sim play with typed lines: exit code, what stood on the screen, and on standard error."""
+
+    def sit(study, lines, role="persuadee", *options):
+        typed = b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
+        code, out, err = command("play", study, "--as", role, "--out", "played", *options)
+        return code, " ".join(out.split()), err  # where lines are broken depends on the terminal
+
+    return sit
+
+
+def one(path="played"):
+    (transcript,) = RunFolder(path).transcripts()
+    return transcript
+
+
+def simulate(study, out):
+    asyncio.run(run_study(load_study(study), RunFolder(out)))
+
+
+def by_person(transcript, role):
+    return [turn.text for turn in transcript.turns if turn.role == role]
+
+
+def told(transcript):
+    """What was said and decided; times and what the provider calls itself left out."""
+    return transcript.spec, transcript.utterances, [turn.drawn for turn in transcript.turns], transcript.decision.amount
+
+
+def test_a_person_as_the_persuadee(sit, study_folder):
+    code, out, err = sit(study_folder.write(rounds=2), SAID["persuadee"])
+    found = one()
+    assert (code, err) == (0, "")
+    assert by_person(found, "persuadee") == ["Hello.", "What is it for?"]
+    assert (found.spec.condition, found.spec.persuadee_model, found.spec.persuadee) == ("humans", "human:terminal", "P001")
+    assert (found.decision.amount, found.decision.distribution, found.stop_reason) == (50, None, "rounds_done")
+    assert all(t.distribution is None and [c.model for c in t.calls] == ["human:terminal"] for t in found.turns if t.role == "persuadee")
+    assert [row["call"]["text"] for row in RunFolder("played").journal_rows()][1::2] == ["Hello.", "What is it for?"]
+    assert "You take part as yourself" in out
+    assert "recorded in played under the name P001; a language model writes" in out
+    assert out.index("Other participant: ") < out.index("You: Hello.") < out.index("What you answer now is private")
+    assert f"vs-sim show played {found.spec.id}" in out
+    assert "direct" not in out
+
+
+def test_a_person_as_the_persuader_sees_no_candidate_no_condition_and_no_decision(sit, study_folder):
+    study = study_folder.write(rounds=2, conditions=[DIRECT, VS])
+    code, out, _ = sit(study, SAID["persuader"], "persuader", "--condition", "vs")
+    found = one()
+    assert code == 0
+    assert by_person(found, "persuader") == SAID["persuader"]
+    assert (found.spec.condition, found.spec.persuader_model, found.spec.persuader) == ("vs", "human:terminal", "P001")
+    for turn in found.turns[1::2]:
+        others = {c.text for i, c in enumerate(turn.distribution.candidates) if i != turn.drawn and c.text != turn.text}
+        assert others
+        assert f"Other participant: {turn.text}" in out
+        assert not [text for text in others if text in out]
+    assert found.decision.distribution is not None
+    assert "vs_standard" not in out
+    assert "decision" not in out.lower()
+
+
+@pytest.mark.parametrize(("role", "n"), [("persuadee", 0), ("persuadee", 1), ("persuadee", 2), ("persuader", 0), ("persuader", 1)])
+@pytest.mark.parametrize("last", [["/quit"], []], ids=["quit", "end of input"])
+def test_who_leaves_goes_on_where_they_were_and_nothing_is_paid_for_twice(sit, study_folder, endpoint, role, n, last):
+    study = study_folder.write(rounds=2, run={"base_url": endpoint.url}, **OPENAI)
+    assert sit(study, SAID[role], role)[0] == 0
+    n_requests, whole = len(endpoint.bodies), told(one())
+    shutil.rmtree("played")
+    code, _, err = sit(study, SAID[role][:n] + last, role)
+    assert code == 1
+    assert "left before the end; what was said is kept: give the same command again" in err
+    assert RunFolder("played").transcripts() == []
+    code, out, _ = sit(study, SAID[role][n:], role)
+    assert code == 0
+    assert told(one()) == whole
+    assert len(endpoint.bodies) == 2 * n_requests
+    assert "goes on; another --participant begins a new one" in out
+    assert all(f"You: {line}" in out for line in SAID[role][:2]), "what was said before is shown again"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_terminal_loses_nothing(sit, study_folder, how, tmp_path):
+    study = study_folder.write(rounds=2)
+    arguments = [sys.executable, "-m", "vs_sim.cli", "play", str(study), "--as", "persuadee", "--out", str(tmp_path / "played")]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdin.write("Hello.\n")
+        process.stdin.flush()
+        deadline = time.monotonic() + 40
+        while len(list(RunFolder(tmp_path / "played").journal_rows())) < 3:
+            assert time.monotonic() < deadline, "the conversation does not go on"
+            time.sleep(0.02)
+        if how == signal.SIGINT:
+            time.sleep(0.5)  # until it waits for the next line
+        process.send_signal(how)
+        _, err = process.communicate(timeout=40)
+    assert process.returncode == (130 if how == signal.SIGINT else -9)
+    assert how == signal.SIGKILL or "give the same command again to go on" in err
+    assert sit(study, SAID["persuadee"][1:])[0] == 0
+    assert by_person(one(), "persuadee") == SAID["persuadee"][:2]
+    steps = [row["call"]["step"] for row in RunFolder("played").journal_rows()]
+    assert steps == ["t000.0", "t001.0", "t002.0", "t003.0", "decide.0"], "each is asked for once"
+
+
+def test_an_endpoint_that_fails_is_told_and_the_conversation_goes_on_later(sit, study_folder, endpoint):
+    study = study_folder.write(rounds=2, run={"base_url": endpoint.url, "max_tries": 1}, **OPENAI)
+    endpoint.fault = lambda n, body: refusal(500, "out of order") if n == 1 else None
+    code, _, err = sit(study, SAID["persuadee"])
+    assert code == 3
+    assert "the conversation stopped: openai:fake" in err
+    assert one().failure.kind == "EndpointError"
+    assert sit(study, SAID["persuadee"][1:])[0] == 0
+    assert one().complete
+    assert by_person(one(), "persuadee") == SAID["persuadee"][:2]
+
+
+def test_an_unreadable_reply_is_asked_for_again_at_the_next_start(sit, study_folder, endpoint):
+    study = study_folder.write(rounds=1, n_reasks=0, run={"base_url": endpoint.url}, conditions=[VS], **OPENAI)
+    endpoint.reply = lambda body: "nothing that can be read"
+    assert sit(study, ["Hello."], "persuader")[0] == 3
+    assert one().failure.kind.startswith("ReplyError")
+    endpoint.reply = donation_reply
+    assert sit(study, [], "persuader")[0] == 0
+    assert by_person(one(), "persuader") == ["Hello."]
+
+
+@pytest.mark.parametrize("typed", ["$0.50", "50", "50 cents", " 50c ", "USD 0.50"])
+def test_amounts_that_can_mean_one_thing_only_are_read(sit, study_folder, typed):
+    assert sit(study_folder.write(rounds=1), ["Hello.", typed])[0] == 0
+    assert one().decision.amount == 50
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("1.0", "'1.0' cannot be read as an amount: type cents or dollars, such as 50 cents or $0.50, from $0.00 to $2.00."),
+        ("1", "1 could be dollars or cents: type $1 or 1 cent."),
+        ("2", "2 could be dollars or cents: type $2 or 2 cents."),
+        ("a bit", "'a bit' cannot be read"),
+        ("-5", "'-5' cannot be read"),
+        ("$2.01", "'$2.01' lies outside $0.00 to $2.00"),
+        ("9" * 5000, "cannot be read"),
+        ("²", "'²' cannot be read"),
+        ("", "There is nothing in this message yet"),
+    ],
+)
+def test_other_amounts_are_asked_for_again_with_the_reason(sit, study_folder, typed, told):
+    code, out, _ = sit(study_folder.write(rounds=1), ["Hello.", typed, "50"])
+    assert code == 0
+    assert told in out
+    assert one().decision.amount == 50
+    assert list(RunFolder("played").journal_rows())[-1]["call"]["tries"] == 2
+
+
+def test_amounts_on_another_scale():
+    scale = Scale(name="pledge", one="number", many="numbers", unit="points", low=0, high=100, edges=(0, 50))
+    assert [read_amount(typed, scale) for typed in ("1", "70 points", "70%")] == ["1", "70 points", "70%"]
+    with pytest.raises(ValueError, match=r"'\$1' cannot be read as an amount: type a whole number of points from 0 to 100\."):
+        read_amount("$1", scale)
+
+
+class Typist:
+    """A person who types given texts, and "fine" behind them."""
+
+    def __init__(self, *texts):
+        self.texts, self.problems = list(texts), []
+
+    def say(self, line): ...
+
+    def begins(self, play): ...
+
+    def turn(self, spec, turn): ...
+
+    def answer(self, question):
+        self.problems.append(question.problem)
+        if question.step == "decide":
+            return "0"
+        return self.texts.pop(0) if self.texts else "fine"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.characters(codec=None)))
+@example("half a pair \udc00")
+@example("\x00 \u2028 \x1b[2J \U0001f600 \u202e")
+def test_what_is_typed_is_recorded_word_for_word(study_folder, tmp_path, typed):
+    study = load_study(study_folder.write(rounds=1, conditions=[DIRECT]))
+    folder, typist = RunFolder(tmp_path / str(len(list(tmp_path.iterdir())))), Typist(typed)
+    told = asyncio.run(play(study, folder, "persuadee", typist))
+    (stored,) = folder.transcripts()
+    good = bool(typed.strip()) and not any("\ud800" <= c <= "\udfff" for c in typed)
+    assert stored == told
+    assert stored.turns[1].text == (typed.strip() if good else "fine")
+    assert (stored.turns[1].calls[0].tries, typist.problems[1] is None) == ((1, True) if good else (2, False))
+
+
+def test_a_line_that_is_no_text_is_refused(sit, study_folder):
+    _, out, _ = sit(study_folder.write(rounds=1), [b"Caf\xe9", "Café", "0"])
+    assert "Some characters did not arrive as text" in out
+    assert by_person(one(), "persuadee") == ["Café"]
+
+
+def test_escapes_in_what_a_model_says_do_not_reach_the_terminal(sit, study_folder, endpoint):
+    endpoint.reply = lambda body: json.dumps({"reply": "Hi \x1b[2J there \x07"})
+    _, out, _ = sit(study_folder.write(rounds=1, run={"base_url": endpoint.url}, **OPENAI), ["Hello.", "0"])
+    assert "Hi" in out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+
+
+def test_participants_are_numbered_meet_one_after_the_other_and_may_play_again(sit, study_folder):
+    study = study_folder.write(rounds=1)
+    for participant in ((), (), ("--participant", "anna"), ("--participant", "anna"), ("--participant", "anna"), ("--persona", "ben")):
+        assert sit(study, ["Hello.", "0"], "persuadee", *participant)[0] == 0
+    specs = [t.spec for t in RunFolder("played").transcripts()]
+    assert [s.persuadee for s in specs] == ["P001", "P002", "anna", "anna", "anna", "P003-as-ben"]
+    assert [s.persuader for s in specs] == ["asker", "teller"] * 3
+    assert [s.replicate for s in specs] == [0, 0, 0, 0, 1, 0]
+    assert (len({s.id for s in specs}), specs[-1].human_cents) == (6, 10)
+    assert RunFolder("played").planned() == specs
+    assert [p["id"] for p in RunFolder("played").manifest()["study"]["persuadees"]] == ["P001", "P002", "anna", "P003-as-ben"]
+
+
+def test_a_persona_is_shown_to_the_one_who_plays_it(sit, study_folder):
+    _, out, _ = sit(study_folder.write(rounds=1), ["Hello.", "0"], "persuadee", "--persona", "cem")
+    assert "You are cem." in out
+    assert "as yourself: nobody" not in out
+
+
+def test_a_conversation_that_somebody_left_is_not_anothers(sit, study_folder):
+    study = study_folder.write(rounds=1)
+    sit(study, ["Hello."], "persuadee", "--participant", "anna")
+    assert sit(study, ["Hi.", "0"])[0] == 0
+    assert one().spec.persuadee == "P001"
+    assert sit(study, ["50"], "persuadee", "--participant", "anna")[0] == 0
+    assert [t.turns[1].text for t in RunFolder("played").transcripts()] == ["Hi.", "Hello."]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--condition", "vs"], "condition 'vs' is how a model answers as the persuadee; where a person does, leave it out"),
+        (["--persona", "eve"], "the study has no persuadee 'eve'; it has ann, ben, cem, dot"),
+        (["--participant", "Ann Smith"], "participant 'Ann Smith': expected a pseudonym of letters, digits"),
+        (["--as", "persuader", "--condition", "no"], "the study has no condition 'no'; it has direct, vs"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_before_anything_is_written(sit, study_folder, options, told):
+    code, _, err = sit(study_folder.write(), [], "persuadee", *options)
+    assert code == 2
+    assert told in err
+    assert not Path("played").exists()
+
+
+def test_folders_of_others_are_refused(sit, study_folder):
+    study = study_folder.write(rounds=1)
+    simulate(study, "played")
+    code, _, err = sit(study, [])
+    assert (code, "holds conversations in which nobody played the persuadee; give another folder with --out" in err) == (2, True)
+    shutil.rmtree("played")
+    sit(study, ["Hello.", "0"])
+    assert "nobody played the persuader" in sit(study, [], "persuader")[2]
+    code, _, err = sit(study_folder.write(rounds=1, reply_words=20), [])
+    assert code == 2
+    assert "changed since: reply_words" in err
+
+
+def test_people_are_no_models_of_a_run(command, study_folder):
+    code, _, err = command("run", study_folder.write(persuadee_models=["human:terminal"]))
+    assert code == 2
+    assert "model 'human:terminal' is a person; people take part with vs-sim play" in err
+
+
+@pytest.mark.parametrize("role", ["persuadee", "persuader"])
+def test_a_played_folder_is_a_run_folder(sit, study_folder, command, role):
+    assert sit(study_folder.write(rounds=2), SAID[role], role)[0] == 0
+    code, out, _ = command("status", "played", "--json")
+    found = json.loads(out)
+    assert (code, found["n_calls"], found["prompt_tokens"] > 0) == (0, 2 if role == "persuadee" else 3, True)
+    _, out, _ = command("show", "played", one().spec.id)
+    assert "human:terminal" in out
+    assert "What is it for?" in out or role == "persuader"
+    assert Path("played/.gitignore").read_text("utf-8") == "*\n", "people's words stay out of a repository"
+    for verb in ("compare", "language", "dynamics"):
+        code, out, err = command(verb, "played", "--json")
+        assert (code, err) == (0, ""), verb
+        assert ('"humans"' if role == "persuadee" else '"direct"') in out
+
+
+def test_people_who_played_are_the_reference_of_a_run_of_the_same_scenario(sit, study_folder, command):
+    study = study_folder.write(rounds=1)
+    for amount in ("0", "50", "75"):
+        sit(study, ["Hello.", amount])
+    sit(study, ["Hello."])
+    simulate(study, "simulated")
+    code, out, _ = command("compare", "simulated", "--human", "played", "--json")
+    assert code == 0
+    assert {c["n_human"] for c in json.loads(out)["comparisons"]} == {3}
+    assert "people who played the persuadee at a terminal, played, n = 3 (1 not finished)" in out
+    for verb in ("language", "dynamics"):
+        assert command(verb, "simulated", "--human", "played", "--json")[0] == 0
+
+    scenario = study_folder.path / "cakes"
+    shutil.copytree(Path(__file__).parents[2] / "vs_sim" / "scenarios" / "donation", scenario)
+    with (scenario / "decide.md").open("a", encoding="utf-8") as file:
+        file.write("Think of cakes.")
+    simulate(study_folder.write(rounds=1, scenario="cakes"), "cakes")
+    for verb in ("compare", "dynamics"):
+        code, _, err = command(verb, "cakes", "--human", "played")
+        assert code == 2
+        assert "played: these people played another scenario than the one compared with them (it differs in prompts)" in err
+
+
+def test_a_folder_in_which_nobody_came_to_the_end_is_no_reference(sit, study_folder):
+    sit(study_folder.write(rounds=1), ["Hello."])
+    with pytest.raises(HumanDataError, match="nobody has come to the end of a conversation yet"):
+        people_who_played(Path("played"), None)
+
+
+def test_the_graph_remembers_turns_as_they_are_while_it_waits(sit, study_folder):
+    assert sit(study_folder.write(rounds=2, conditions=[VS]), SAID["persuader"], "persuader")[0] == 0
+    memory = _memory().serde
+    for record in (*one().turns, one().decision):
+        assert memory.loads_typed(memory.dumps_typed(record)) == record
+
+
+def test_leaving_is_told_by_the_one_who_sits_there(study_folder, tmp_path):
+    class Gone(Typist):
+        def answer(self, question):
+            assert question.scene == load_scenario(DEFAULT).render("persuadee", persona=ONESELF)
+            raise Left
+
+    study = load_study(study_folder.write(rounds=1))
+    assert asyncio.run(play(study, RunFolder(tmp_path / "left"), "persuadee", Gone())) is None
