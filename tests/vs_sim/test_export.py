@@ -281,7 +281,7 @@ def test_the_command_writes_into_the_run_folder_and_says_what(study_folder: Stud
     scripted(study_folder, tmp_path / "run")
     done = vs_sim("export", "run", "--to", "csv")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "conversations          8 rows" in done.stdout and "run/export-csv: read README.md there first" in done.stdout
+    assert "conversations          8 rows" in done.stdout and "folder: run/export-csv\nRead README.md there first" in done.stdout
     told = vs_sim("export", "run", "--to", "jsonl", "--out", "shared", "--json")
     assert json.loads(told.stdout) == {
         "path": "shared",

@@ -29,5 +29,6 @@ def _export(arguments: argparse.Namespace) -> int:
         return 0
     for name, n in done.n_rows.items():
         print(f"{name:<14} {n:>9,} rows")
-    print(f"{done.path}: read README.md there first; what is missing, and under which licence it is, stands in it")
+    print(f"folder: {done.path}")
+    print("Read README.md there first: what the data are, what is missing, under which licence they are.")
     return 0
