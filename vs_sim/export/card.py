@@ -115,8 +115,7 @@ def _counts(run: Run) -> str:
     kinds = frame["failure_kind"].dropna().value_counts()
     why = f"Failed: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}." if len(kinds) else ""
     note = (
-        "What failed or was not run has no decision, which is never one of 0. Leave it out of a comparison and "
-        f"say how many it was. {why}"
+        f"What failed or was not run has no decision, which is never one of 0. Leave it out of a comparison and say how many it was. {why}"
     )
     if frame.empty:
         return _paragraphs("The plan holds no conversation.")
