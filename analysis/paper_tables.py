@@ -68,7 +68,7 @@ def tables(grid: Grid, facts: RunFacts) -> list[Table]:
     found += [_distances(grid), _tests(grid)] if grid.comparisons[0].n_human else []
     found += [_pairs(grid)] if grid.pairs else []
     found += [_equivalence(grid)] if any(c.equivalences for c in grid.comparisons) else []
-    found += [_missing(grid, facts), _design(facts)]
+    found += [missing_table(grid, facts), design_table(facts)]
     return [table.model_copy(update={"caption": table.caption + lost}) for table in found]
 
 
@@ -249,7 +249,8 @@ def _equivalence(grid: Grid) -> Table:
     )
 
 
-def _missing(grid: Grid, facts: RunFacts) -> Table:
+def missing_table(grid: Grid, facts: RunFacts) -> Table:
+    """What is missing of each condition, and why."""
     scale = grid.comparisons[0].scale
     noun = scale.name
     compared = {(c.condition, c.model): c for c in grid.comparisons}
@@ -271,7 +272,8 @@ def _missing(grid: Grid, facts: RunFacts) -> Table:
     )
 
 
-def _design(facts: RunFacts) -> Table:
+def design_table(facts: RunFacts) -> Table:
+    """The arms of a study."""
     keys = {"method": "method", "k": "k", "select": "selection", "tau": "tau", "wording": "wording", "format": "format", "calls": "calls"}
     rows = [
         (printable(str(condition["name"])), *(NONE if condition.get(key) is None else printable(str(condition[key])) for key in keys))

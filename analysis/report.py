@@ -170,11 +170,6 @@ def _when(iso: str) -> str:
     return iso[:16].replace("T", " ") + " UTC"
 
 
-def conditions_table(facts: RunFacts) -> Table:
-    """The arms of a study."""
-    return paper_tables._design(facts)
-
-
 def missing_block(prefix: str, facts: RunFacts, transcripts: Sequence[Transcript], grid: Grid | None) -> Block:
     """What is missing, by condition, and what each reason means.
 
@@ -186,7 +181,7 @@ def missing_block(prefix: str, facts: RunFacts, transcripts: Sequence[Transcript
     """
     kinds = sorted({kind for cell in facts.cells for kind in cell.missing})
     if grid is not None:
-        made = [paper_tables._missing(grid, facts)]
+        made = [paper_tables.missing_table(grid, facts)]
     else:
         rows = [
             (

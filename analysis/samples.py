@@ -194,7 +194,7 @@ def human_donations(
     """
     if which not in get_args(Which):
         raise ValueError(f"unknown donation {which!r}, expected 'actual' or 'stated'")
-    found = [(*_donation(transcript, which, readings), person(transcript.spec.persuadee)) for transcript in transcripts]
+    found = [(*donation_of(transcript, which, readings), person(transcript.spec.persuadee)) for transcript in transcripts]
     known = [(cents, who) for cents, _, who in found if isinstance(cents, int)]
     sample = human_sample([cents for cents, _ in known], cleaning, source, [who for _, who in known], scale)
     n_second = sum(by_second for _, by_second, _ in found)
@@ -282,7 +282,7 @@ def donations(
         missing: Counter[str] = Counter()
         n_second = 0
         for spec in specs:
-            donation, by_second = _donation(done.get(spec.id), which, readings)
+            donation, by_second = donation_of(done.get(spec.id), which, readings)
             n_second += by_second
             if isinstance(donation, str):
                 missing[donation] += 1
@@ -306,7 +306,7 @@ def donations(
     return arms
 
 
-def _donation(transcript: Transcript | None, which: Which, readings: Mapping[str, Reading] | None = None) -> tuple[int | str, bool]:
+def donation_of(transcript: Transcript | None, which: Which, readings: Mapping[str, Reading] | None = None) -> tuple[int | str, bool]:
     """Whole cents, or the reason why there is no donation; and whether a second reader read it."""
     if transcript is None:
         return NOT_RUN, False

@@ -88,10 +88,10 @@ def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Tran
     from analysis.latex import table
     from analysis.paper_tables import tables
     from analysis.tables import write_csv
-    from vs_sim.commands.people import grid_of, machinery_note
+    from vs_sim.commands.people import grid_of, machinery_note, without_path
 
     human: Path | None = arguments.human
-    grid = _without_path(grid_of(folder.path, arguments.cleaning, None, human), human)
+    grid = without_path(grid_of(folder.path, arguments.cleaning, None, human), human)
     note = machinery_note(facts.study["persuadee_models"])
     lost = f" INCOMPLETE: {facts.n_planned - facts.n_complete} of {facts.n_planned} conversations are missing." if facts.incomplete else ""
 
@@ -127,14 +127,6 @@ def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Tran
 
 def _text(path: Path, text: str) -> None:
     path.write_text(text, "utf-8", newline="\n")
-
-
-def _without_path(grid: Grid, human: Path | None) -> Grid:
-    """The grid with the reference named as a folder, not as a place on this machine."""
-    if human is None:
-        return grid
-    named = [c.model_copy(update={"human_source": c.human_source.replace(str(human), human.resolve().name)}) for c in grid.comparisons]
-    return grid.model_copy(update={"comparisons": tuple(named)})
 
 
 def _facts_csv(folder: Path, grid: Grid, facts: RunFacts) -> None:
@@ -200,11 +192,11 @@ def _figures(
         yield name, plots_dynamics.figure([c for c in over_rounds if c.label in chosen], note=note), "Course of the dialogues, by round."
 
     from analysis.probabilities import PARTS, diagnose
-    from vs_sim.commands.probabilities import _calibrations, _groups
+    from vs_sim.commands.probabilities import calibrations_of, groups_of
 
-    recorded, groups, _ = _groups(folder)
+    recorded, groups, _ = groups_of(folder)
     found = [d for group in groups for part in PARTS if (d := diagnose(group, part, seed=recorded.seed)) is not None]
-    held = _calibrations(folder, recorded, groups)
+    held = calibrations_of(folder, recorded, groups)
     for name, chosen in paged("probabilities", list(dict.fromkeys(d.arm for d in found)), plots.MAX_ARMS):
         drawn = plots_probabilities.figure([d for d in found if d.arm in chosen], [c for c in held if c.arm in chosen])
         yield name, drawn, "Stated probabilities: rank of the drawn candidate and entropy."

@@ -69,13 +69,13 @@ def _run(run: Path, human: Path | None, as_json: bool) -> None:
     n_rounds, seed = int(study["rounds"]), int(study["seed"])
     folder = RunFolder(run)
     transcripts = folder.transcripts()
-    read, missing = _courses(transcripts, folder.planned(), n_rounds, run)
+    read, missing = courses_of(transcripts, folder.planned(), n_rounds, run)
     if not read:
         raise InputError(f"{run}: no conversation is complete; run the study first, then look at its dialogues")
     people: list[Course] = []
     if human is not None:
         others, _ = humans(human, [transcript.spec.id for transcript in transcripts], study["scenario"])
-        people, _ = _courses(others, [transcript.spec for transcript in others], n_rounds, human)
+        people, _ = courses_of(others, [transcript.spec for transcript in others], n_rounds, human)
     measured = dynamics(read, people, n_rounds, seed=seed)
     drawn = curves(read, people, n_rounds, seed=seed)
     if as_json:
@@ -86,7 +86,7 @@ def _run(run: Path, human: Path | None, as_json: bool) -> None:
         _print_and_draw(run, n_rounds, measured, drawn, stop_reasons(read), missing)
 
 
-def _courses(
+def courses_of(
     transcripts: Sequence[Transcript], planned: Sequence[ConversationSpec], n_rounds: int, folder: Path
 ) -> tuple[list[Course], list[str]]:
     """The courses of a folder's dialogues, and a sentence for every condition with conversations that are missing."""

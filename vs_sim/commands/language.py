@@ -29,7 +29,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _language(arguments: argparse.Namespace) -> int:
-    measured, notes = _measured(arguments.runs, arguments.human, arguments.semantic)
+    measured, notes = measured_language(arguments.runs, arguments.human, arguments.semantic)
     if arguments.json:
         print(json.dumps([{**m.model_dump(mode="json"), "side": m.side} for m in measured], indent=2))
     else:
@@ -37,7 +37,12 @@ def _language(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(runs: list[Path], human: Path | None, with_meaning: bool) -> tuple[list[Measured], list[str]]:
+def measured_language(runs: list[Path], human: Path | None, with_meaning: bool) -> tuple[list[Measured], list[str]]:
+    """How the persuadees of some runs speak, and the notes that belong below.
+
+    Raises:
+        InputError: no conversation is complete.
+    """
     from analysis import language, semantic, similarity
     from vs_sim.errors import InputError
     from vs_sim.store import RunFolder

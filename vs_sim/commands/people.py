@@ -37,7 +37,7 @@ def grid_of(run: Path, cleaning: Cleaning = "drop", outcome: Which | None = None
     if which == "stated":
         money_only(folder)
     transcripts = folder.transcripts()
-    arms = donations(transcripts, which, folder.planned(), _second(folder, study))
+    arms = donations(transcripts, which, folder.planned(), second_readings(folder, study))
     people = people_of(human, which, cleaning, study, [transcript.spec.id for transcript in transcripts])
     return compare_all(arms, people, seed=study["seed"], margins=study.get("margins"))
 
@@ -70,7 +70,7 @@ def people_of(reference: Path | None, which: Which, cleaning: Cleaning, study: d
     from vs_sim.store import RunFolder
 
     transcripts, source = humans(reference, own, study["scenario"])
-    readings = _second(RunFolder(reference), study)
+    readings = second_readings(RunFolder(reference), study)
     people = human_donations(transcripts, which, cleaning, source=source, readings=readings, scale=scenario.scale)
     if people.n == 0:
         left_out = f"{people.n_missing} cannot be told, {people.n_dropped} are above $2"
@@ -80,7 +80,7 @@ def people_of(reference: Path | None, which: Which, cleaning: Cleaning, study: d
     return people
 
 
-def _second(folder: RunFolder, study: dict[str, Any]) -> dict[str, Reading]:
+def second_readings(folder: RunFolder, study: dict[str, Any]) -> dict[str, Reading]:
     """What the study's second reader read in a folder; nothing if the study has none."""
     if study.get("second_reader") is None:
         return {}
@@ -128,6 +128,14 @@ def humans(reference: Path, own: Collection[str], scenario: dict[str, Any] | Non
     if others and len(others) < len(transcripts):
         source += f" without the {len(transcripts) - len(others)} dialogues that are compared with it"
     return others or transcripts, source
+
+
+def without_path(grid: Grid, human: Path | None) -> Grid:
+    """The grid with the reference named as a folder, not as a place on this machine."""
+    if human is None:
+        return grid
+    named = [c.model_copy(update={"human_source": c.human_source.replace(str(human), human.resolve().name)}) for c in grid.comparisons]
+    return grid.model_copy(update={"comparisons": tuple(named)})
 
 
 def machinery_note(models: Sequence[str]) -> str:

@@ -36,7 +36,8 @@ def add(verbs: Verbs) -> None:
     reselect.add_argument("--cleaning", choices=("drop", "cap", "all"), default="drop", help="human amounts above $2 (default: drop)")
 
 
-def _groups(folder: RunFolder) -> tuple[Study, list[Group], list[str]]:
+def groups_of(folder: RunFolder) -> tuple[Study, list[Group], list[str]]:
+    """The study of a run, its draws by condition and model, and the conditions left out since they have no candidates."""
     from analysis.draws import groups
     from vs_sim.reask import recorded_study
 
@@ -45,7 +46,8 @@ def _groups(folder: RunFolder) -> tuple[Study, list[Group], list[str]]:
     return study, kept, left_out
 
 
-def _calibrations(folder: RunFolder, study: Study, groups: list[Group]) -> list[Calibration]:
+def calibrations_of(folder: RunFolder, study: Study, groups: list[Group]) -> list[Calibration]:
+    """Stated probabilities against frequencies, of the decisions that were asked for again; empty if none was."""
     from analysis.calibration import asked_again, calibrate
     from vs_sim.reask import read_reasked
 
@@ -63,9 +65,9 @@ def _probabilities(arguments: argparse.Namespace) -> int:
     from vs_sim.store import RunFolder
 
     folder = RunFolder(arguments.run)
-    study, groups, left_out = _groups(folder)
+    study, groups, left_out = groups_of(folder)
     found = [d for g in groups for part in PARTS if (d := diagnose(g, part, seed=study.seed)) is not None]
-    calibrations = _calibrations(folder, study, groups)
+    calibrations = calibrations_of(folder, study, groups)
     if arguments.json:
         content = {
             "distributions": [d.model_dump(mode="json") for d in found],
@@ -111,7 +113,7 @@ def _reask(arguments: argparse.Namespace) -> int:
     from vs_sim.store import RunFolder
 
     folder = RunFolder(arguments.run)
-    study, groups, _ = _groups(folder)
+    study, groups, _ = groups_of(folder)
     run = run_options(study.run.model_dump(), arguments)
     fetch_weights([arguments.model] if arguments.model in study.persuadee_models else study.persuadee_models)
     result = asyncio.run(
@@ -125,7 +127,7 @@ def _reask(arguments: argparse.Namespace) -> int:
             say=lambda line: print(line, file=sys.stderr),
         )
     )
-    calibrations = _calibrations(folder, study, groups)
+    calibrations = calibrations_of(folder, study, groups)
     if arguments.json:
         print(json.dumps({**vars(result), "calibration": [c.model_dump(mode="json") for c in calibrations]}, indent=2))
     else:
@@ -149,7 +151,7 @@ def _reselect(arguments: argparse.Namespace) -> int:
     from vs_sim.store import RunFolder
 
     folder = RunFolder(arguments.run)
-    study, groups, left_out = _groups(folder)
+    study, groups, left_out = groups_of(folder)
     human = people_of(None, "actual", arguments.cleaning, folder.manifest()["study"], ())
     found = [r for g in groups if (r := reselect(g, arguments.select, human, seed=study.seed)) is not None]
     if arguments.json:

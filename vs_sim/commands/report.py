@@ -78,22 +78,24 @@ def _names(runs: list[Path]) -> list[str]:
 
 
 def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleaning) -> tuple[RunPart, Recorded]:
-    from analysis.report import RunPart, alerts, comparison_block, comparison_lines, conditions_table, design, missing_block
+    from analysis.paper_tables import design_table
+    from analysis.report import RunPart, alerts, comparison_block, comparison_lines, design, missing_block
     from analysis.report_transcripts import Recorded
     from analysis.run_facts import run_facts
-    from vs_sim.commands.people import grid_of, machinery_note
+    from vs_sim.commands.people import grid_of, machinery_note, without_path
     from vs_sim.store import RunFolder
 
     folder = RunFolder(run)
     manifest = folder.manifest()
     planned, transcripts = folder.planned(), folder.transcripts()
     study = manifest["study"]
+    scenario = (study.get("scenario") or {}).get("prompts") or {}
     facts = run_facts(manifest, planned, transcripts)
     blocks: list[Block] = []
     grid: Grid | None = None
     if facts.n_complete:
         note = machinery_note(study["persuadee_models"])
-        grid = grid_of(run, cleaning, None, human)
+        grid = without_path(grid_of(run, cleaning, None, human), human)
         blocks.append(comparison_block(prefix, grid, facts, note, _comparison_pictures(grid, note)))
         blocks += _measured(folder, prefix, human, note, transcripts)
         if "reference" not in manifest:  # people state no probabilities
@@ -105,9 +107,9 @@ def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleani
         prediction=study.get("prediction"),
         alerts=alerts(facts),
         facts=design(facts),
-        conditions=conditions_table(facts),
+        conditions=design_table(facts),
         blocks=(*blocks, missing_block(prefix, facts, transcripts, grid)),
-        prompts=manifest.get("prompts") or {},
+        prompts={**(manifest.get("prompts") or {}), **{f"scenario/{key}": text for key, text in scenario.items()}},
         comparison=comparison_lines(grid) if grid else (),
     )
     return part, Recorded(name, transcripts, study, _amounts(folder, study, transcripts))
@@ -115,12 +117,12 @@ def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleani
 
 def _amounts(folder: RunFolder, study: dict[str, Any], transcripts: list[Transcript]) -> dict[str, int | None]:
     """The outcome that the study compares, by conversation."""
-    from analysis.samples import _donation
-    from vs_sim.commands.people import _second
+    from analysis.samples import donation_of
+    from vs_sim.commands.people import second_readings
 
     which = study.get("outcome", "actual")
-    readings = _second(folder, study)
-    found = {transcript.spec.id: _donation(transcript, which, readings)[0] for transcript in transcripts}
+    readings = second_readings(folder, study)
+    found = {transcript.spec.id: donation_of(transcript, which, readings)[0] for transcript in transcripts}
     return {id_: amount if isinstance(amount, int) else None for id_, amount in found.items()}
 
 
@@ -147,9 +149,9 @@ def _language(run: Path, prefix: str, human: Path | None, note: str) -> Block:
     from analysis.plots_language import figure
     from analysis.report import measured_block
     from analysis.report_pictures import picture
-    from vs_sim.commands.language import _measured
+    from vs_sim.commands.language import measured_language
 
-    measured, notes = _measured([run], human, False)
+    measured, notes = measured_language([run], human, False)
     labels = list(dict.fromkeys(m.label for m in measured))
     pictures = []
     for i in range(0, len(labels), MAX_ARMS):
@@ -165,16 +167,16 @@ def _dynamics(folder: RunFolder, prefix: str, human: Path | None, note: str, tra
     from analysis.plots_dynamics import N_COLUMNS, figure
     from analysis.report import measured_block
     from analysis.report_pictures import picture
-    from vs_sim.commands.dynamics import _courses
+    from vs_sim.commands.dynamics import courses_of
     from vs_sim.commands.people import humans
 
     study = folder.manifest()["study"]
     n_rounds, seed = int(study["rounds"]), int(study["seed"])
-    read, _ = _courses(transcripts, folder.planned(), n_rounds, folder.path)
+    read, _ = courses_of(transcripts, folder.planned(), n_rounds, folder.path)
     people: list[Course] = []
     if human is not None:
         others, _ = humans(human, [transcript.spec.id for transcript in transcripts])
-        people, _ = _courses(others, [transcript.spec for transcript in others], n_rounds, human)
+        people, _ = courses_of(others, [transcript.spec for transcript in others], n_rounds, human)
     measured = dynamics(read, people, n_rounds, seed=seed)
     drawn = curves(read, people, n_rounds, seed=seed)
     ended = stop_reasons(read)
@@ -194,13 +196,13 @@ def _probabilities(folder: RunFolder, prefix: str) -> list[Block]:
     from analysis.probabilities import PARTS, diagnose
     from analysis.report import probabilities_block
     from analysis.report_pictures import picture
-    from vs_sim.commands.probabilities import _calibrations, _groups
+    from vs_sim.commands.probabilities import calibrations_of, groups_of
 
-    study, groups, left_out = _groups(folder)
+    study, groups, left_out = groups_of(folder)
     found = [d for g in groups for part in PARTS if (d := diagnose(g, part, seed=study.seed)) is not None]
     if not found:
         return []
-    calibrations = _calibrations(folder, study, groups)
+    calibrations = calibrations_of(folder, study, groups)
     arms = list(dict.fromkeys(d.arm for d in found))
     pictures = []
     for i in range(0, len(arms), MAX_ARMS):
