@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -107,67 +106,6 @@ class Report:
             rows=tuple(rows),
             notes=("Floor: the 95 % quantile of the KS of as many humans as there are personas against the humans.",),
         )
-
-
-def alerts(facts: RunFacts) -> tuple[str, ...]:
-    """What is wrong with a run as a whole, in plain sentences; empty if every conversation is complete."""
-    n, complete = facts.n_planned, facts.n_complete
-    why: Counter[str] = Counter()
-    for cell in facts.cells:
-        why.update(cell.missing)
-    reasons = ", ".join(f"{kind} {count:,}" for kind, count in why.most_common())
-    if n and complete == n:
-        return ()
-    if facts.first is None:
-        return (f"This run is empty: {n:,} conversations are planned, none has been recorded. There is nothing to compare.",)
-    if complete == 0:
-        return (f"No conversation of this run is complete: of {n:,} planned, {reasons}. There is nothing to compare.",)
-    return (
-        f"This run is unfinished: {complete:,} of {n:,} conversations are complete, {n - complete:,} missing ({reasons}). "
-        "All numbers are of the complete ones; a missing conversation is never counted as giving nothing.",
-    )
-
-
-def design(facts: RunFacts) -> tuple[tuple[str, str], ...]:
-    """The design of a run: who spoke with whom, by which models, when, with which versions."""
-    study = facts.study
-    scenario = study.get("scenario")
-    others = {name: [found for found in names if found != name.partition(":")[2]] for name, names in facts.returned.items()}
-    shown = {
-        "Scenario": scenario.get("about") if isinstance(scenario, dict) else None,
-        "Persuader": study.get("persuader_model"),
-        "Persuadee": ", ".join(map(str, study.get("persuadee_models", ()))),
-        "Returned as": "; ".join(f"{name}: {', '.join(found)}" for name, found in others.items() if found),
-        "Personas": f"{facts.n_persuaders:,} persuaders, {facts.n_persuadees:,} persuadees, {facts.n_matched:,} of them matched to humans",
-        "Conversations": f"{facts.n_planned:,} planned, {facts.n_complete:,} complete",
-        "Rounds": f"at most {study['rounds']}" if "rounds" in study else None,
-        "Replicates": f"{study['replicates']} per condition and persona" if "replicates" in study else None,
-        "Outcome": {"actual": "decided in private after the chat", "stated": "said in the chat"}.get(str(study.get("outcome"))),
-        "Dialogues ended by": ", ".join(f"{reason.replace('_', ' ')} {n:,}" for reason, n in facts.ended.items()),
-        **{name: study.get(key) for key, name in _KEYS.items()},
-        "JSON schema": {True: "replies held to it", False: "none"}.get(study.get("json_schema", "")),
-        "Margins of equivalence": ", ".join(f"{name} {value:g}" for name, value in (study.get("margins") or {}).items()),
-        "Run": None if facts.first is None else _when(facts.first) + ("" if facts.first == facts.last else f" to {_when(str(facts.last))}"),
-        "Answers of models": f"{facts.n_calls:,}, {facts.n_asked_again:,} of them asked for again" if facts.n_calls else None,
-        "Versions": ", ".join(f"{package} {' and '.join(found)}" for package, found in facts.versions.items() if found),
-        "Commit of the software": ", ".join(facts.commits) or "not known",
-        "Digest of the prompts": study.get("prompts_sha256"),
-    }
-    return tuple((name, str(value)) for name, value in shown.items() if value not in (None, ""))
-
-
-_KEYS = {
-    "seed": "Seed",
-    "temperature": "Temperature",
-    "top_p": "Top-p",
-    "reply_words": "Words allowed in a message",
-    "n_reasks": "Unreadable replies asked for again",
-    "second_reader": "Second reader of donations",
-}
-
-
-def _when(iso: str) -> str:
-    return iso[:16].replace("T", " ") + " UTC"
 
 
 def missing_block(prefix: str, facts: RunFacts, transcripts: Sequence[Transcript], grid: Grid | None) -> Block:

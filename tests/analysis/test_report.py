@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.latex import Table
-from analysis.report import Block, Report, RunPart, alerts
+from analysis.report import Block, Report, RunPart
+from analysis.report_facts import alerts
 from analysis.report_page import page, table_rows, visible, write
 from analysis.report_transcripts import PER_PART, Packed, Recorded, pack, packed
 from analysis.run_facts import Cell, RunFacts

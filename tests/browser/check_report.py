@@ -81,9 +81,8 @@ def check(report: Path, pictures: Path) -> dict[str, Any]:
     """
     pictures.mkdir(parents=True, exist_ok=True)
     seen: dict[str, Any] = {}
-    started = time.monotonic()
     with opened(report, viewport={"width": 1280, "height": 900}) as (page, wrong):
-        seen["seconds_to_open"] = round(time.monotonic() - started, 2)
+        seen["seconds_to_open"] = round(page.evaluate("performance.now()") / 1000, 2)  # since the page was asked for
         page.screenshot(path=pictures / "01-top.png")
         page.screenshot(path=pictures / "02-whole.png", full_page=True)
         assert page.locator("h1").count() == 1

@@ -79,7 +79,8 @@ def _names(runs: list[Path]) -> list[str]:
 
 def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleaning) -> tuple[RunPart, Recorded]:
     from analysis.paper_tables import design_table
-    from analysis.report import RunPart, alerts, comparison_block, comparison_lines, design, missing_block
+    from analysis.report import RunPart, comparison_block, comparison_lines, missing_block
+    from analysis.report_facts import alerts, design
     from analysis.report_transcripts import Recorded
     from analysis.run_facts import run_facts
     from vs_sim.commands.people import grid_of, machinery_note, without_path
