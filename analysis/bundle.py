@@ -58,7 +58,7 @@ def alike_in_grey(figure: Figure) -> list[tuple[str, str]]:
                 hollow = handle.get_markerfacecolor() == "white"
                 # Dashes as they are drawn; their names alone do not tell two patterns apart.
                 dashes = getattr(handle, "_unscaled_dash_pattern", handle.get_linestyle())
-                looks.append((text.get_text(), (handle.get_marker(), hollow, str(dashes), handle.get_linewidth() > 0)))
+                looks.append((text.get_text(), (handle.get_marker(), hollow, str(dashes), handle.get_linestyle() in ("None", ""))))
     return [(a, b) for (a, one), (b, other) in combinations(looks, 2) if one == other]
 
 
