@@ -39,13 +39,11 @@ class Question:
 
     Attributes:
         step: name of the turn, or ``"decide"``.
-        scene: the base prompt of the role.
         asked: what is asked for now.
         problem: why the last answer was not taken, a sentence; None at the first time.
     """
 
     step: str
-    scene: str
     asked: str
     problem: str | None
 
@@ -96,9 +94,7 @@ class HumanVoice:
         problem: str | None = None
         tries, seconds = 0, 0.0
         while True:
-            answer = interrupt(
-                {"step": turn, "scene": messages[0]["content"], "asked": messages[-1]["content"], "problem": problem},
-            )
+            answer = interrupt({"step": turn, "asked": messages[-1]["content"], "problem": problem})
             tries, seconds, typed = tries + 1, seconds + answer["seconds"], json.loads(answer["typed"])
             try:
                 text = read_amount(typed, self._scale) if turn == "decide" else read_message(typed)

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import json
+import os
+import select
 import shutil
 import signal
 import subprocess
@@ -18,7 +20,7 @@ from tests.conftest import DIRECT, VS
 from tests.endpoint import donation_reply, refusal
 from vs_sim.errors import HumanDataError
 from vs_sim.play import Left, play, read_amount
-from vs_sim.players import ONESELF, people_who_played
+from vs_sim.players import people_who_played
 from vs_sim.run import _memory, run_study
 from vs_sim.scenario import DEFAULT, Scale, load_scenario
 from vs_sim.store import RunFolder
@@ -133,6 +135,37 @@ def test_a_killed_terminal_loses_nothing(sit, study_folder, how, tmp_path):
     assert by_person(one(), "persuadee") == SAID["persuadee"][:2]
     steps = [row["call"]["step"] for row in RunFolder("played").journal_rows()]
     assert steps == ["t000.0", "t001.0", "t002.0", "t003.0", "decide.0"], "each is asked for once"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of its own")
+def test_on_a_terminal_it_is_shown_that_the_other_one_types(sit, study_folder, tmp_path, endpoint):
+    import pty
+
+    endpoint.delay_s = 0.3
+    study = study_folder.write(rounds=2, run={"base_url": endpoint.url}, **OPENAI)
+    arguments = [sys.executable, "-m", "vs_sim.cli", "play", str(study), "--as", "persuadee", "--out", str(tmp_path / "played")]
+    ours, theirs = pty.openpty()
+    screen = ""
+
+    def until(mark):
+        nonlocal screen
+        while mark not in screen:
+            assert select.select([ours], [], [], 40)[0], f"{mark!r} does not come behind {screen!r}"
+            screen += os.read(ours, 4096).decode()
+        seen, _, screen = screen.partition(mark)
+        return seen
+
+    with subprocess.Popen(arguments, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}) as process:
+        for typed in (b"Hello.\r", b"\x04"):
+            until("(Other participant is typing)")
+            assert "\r\x1b[K" in until("participant: "), "it is wiped away before the message"
+            until("You: ")
+            os.write(ours, typed)
+        until("left before the end")
+        assert process.wait(timeout=20) == 1
+    os.close(ours)
+    os.close(theirs)
+    assert [row["call"]["text"] for row in RunFolder("played").journal_rows()][1] == "Hello."
 
 
 def test_an_endpoint_that_fails_is_told_and_the_conversation_goes_on_later(sit, study_folder, endpoint):
@@ -359,7 +392,7 @@ def test_the_graph_remembers_turns_as_they_are_while_it_waits(sit, study_folder)
 def test_leaving_is_told_by_the_one_who_sits_there(study_folder, tmp_path):
     class Gone(Typist):
         def answer(self, question):
-            assert question.scene == load_scenario(DEFAULT).render("persuadee", persona=ONESELF)
+            assert question.asked == load_scenario(DEFAULT).render("next_persuadee", reply_words=60)
             raise Left
 
     study = load_study(study_folder.write(rounds=1))

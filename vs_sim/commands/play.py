@@ -59,18 +59,11 @@ def _play(arguments: argparse.Namespace) -> int:
     folder = RunFolder(arguments.out or out.with_name(f"{out.name}-played-as-{arguments.role}"))
     fetch_weights([study.persuader_model if arguments.role == "persuadee" else study.persuadee_models[0]])
     terminal = Terminal()
-    transcript = asyncio.run(
-        play(
-            study,
-            folder,
-            arguments.role,
-            terminal,
-            participant=arguments.participant,
-            persona=arguments.persona,
-            condition=arguments.condition,
-        )
-    )
-    terminal.ends()
+    given = {name: getattr(arguments, name) for name in ("participant", "persona", "condition")}
+    try:
+        transcript = asyncio.run(play(study, folder, arguments.role, terminal, **given))
+    finally:
+        terminal.ends()
     if transcript is None:
         print("vs-sim: left before the end; what was said is kept: give the same command again to go on", file=sys.stderr)
         return 1
@@ -99,7 +92,7 @@ class Terminal:
             sys.stdin.reconfigure(errors="surrogateescape")
         self._console = Console(highlight=False)
         self._redraws = redraws(sys.stdout) and sys.stdin.isatty()
-        self._typing = self._typed = self._briefed = False
+        self._waiting = self._typed = False
         self._play: Play | None = None
 
     def say(self, line: str) -> None:
@@ -107,7 +100,9 @@ class Terminal:
         print(line, file=sys.stderr)
 
     def begins(self, play: Play) -> None:
-        """What is recorded, the scene, and how to leave."""
+        """What is recorded, how to leave, and the scene."""
+        from vs_sim.personas import render
+
         self._play = play
         self._text(
             f"What you type and how long you take are recorded in {play.folder} under the name {play.participant}; "
@@ -118,33 +113,34 @@ class Terminal:
             self._text("This conversation was begun before and goes on; another --participant begins a new one.")
         study, spec = play.study, play.spec
         who = next(p for p in (study.persuaders if play.role == "persuader" else study.persuadees) if p.id == getattr(spec, play.role))
-        from vs_sim.personas import render
-
         self._rule()
         self._text(study.scenario.render(play.role, persona=render(who), rounds=study.rounds))
         print()
         self._text(study.scenario.render(f"next_{play.role}", reply_words=study.reply_words))
         self._rule()
-        self._other_types()
+        self._waits(f"{self._other} is typing")
 
     def turn(self, spec: ConversationSpec, turn: Turn | Decision) -> None:
         """What the other one says, and what was typed before this start."""
         from vs_sim.records import Turn
 
-        play = self._begun()
-        self._no_longer_types()
-        if isinstance(turn, Turn) and turn.role != play.role:
-            self._message(play.study.scenario.speakers[turn.role], turn.text)
-        elif isinstance(turn, Turn) and not self._typed:
-            self._message("You", turn.text)
-            self._other_types()
-        self._typed = False
+        self._no_longer_waits()
+        role = self._begun().role
+        if isinstance(turn, Turn) and turn.role == role:
+            if not self._typed:
+                self._message("You", turn.text)
+            self._typed = False
+            self._waits(f"{self._other} is typing")
+        elif isinstance(turn, Turn):
+            self._message(self._other, turn.text)
+            self._waits("one moment")  # until it is said what comes next: a model may have to decide in private
 
     def answer(self, question: Question) -> str:
         """A line as typed; raises `vs_sim.play.Left` where there is none any more, or where it says so."""
         from vs_sim.play import Left
+        from vs_sim.records import printable
 
-        self._no_longer_types()
+        self._no_longer_waits()
         scale = self._begun().study.scenario.scale
         if question.problem:
             self._text(question.problem)
@@ -159,16 +155,15 @@ class Terminal:
             print()
             raise Left from None
         if not sys.stdin.isatty():
-            self._console.print(line, markup=False)
+            self._console.print(printable(line), markup=False)
         if line.strip() == QUIT:
             raise Left
         self._typed = True
-        self._other_types()
         return line
 
     def ends(self) -> None:
         """Nothing more comes."""
-        self._no_longer_types()
+        self._no_longer_waits()
 
     def _begun(self) -> Play:
         if self._play is None:
@@ -180,7 +175,7 @@ class Terminal:
 
         from vs_sim.records import printable
 
-        self._console.print(Text.assemble((f"{printable(name)}: ", "bold cyan" if name != "You" else "bold"), printable(text)))
+        self._console.print(Text.assemble((f"{name}: ", "bold" if name == "You" else "bold cyan"), printable(text)))
 
     def _text(self, text: str) -> None:
         """Paragraphs, filled anew for this terminal; the lines of a list stay lines."""
@@ -194,18 +189,22 @@ class Terminal:
     def _rule(self) -> None:
         self._console.print("-" * min(self._console.width, _WIDTH), style="dim")
 
-    def _other_types(self) -> None:
+    @property
+    def _other(self) -> str:
+        """How the other one is called here."""
         from vs_sim.records import printable
 
-        if self._redraws and not self._typing:
-            self._typing = True
-            play = self._begun()
-            other = play.study.scenario.speakers["persuadee" if play.role == "persuader" else "persuader"]
-            print(f"({printable(other)} is typing)", end="", flush=True)
+        play = self._begun()
+        return printable(play.study.scenario.speakers["persuadee" if play.role == "persuader" else "persuader"])
 
-    def _no_longer_types(self) -> None:
-        if self._typing:
-            self._typing = False
+    def _waits(self, what: str) -> None:
+        if self._redraws:
+            self._waiting = True
+            print(f"({what})", end="", flush=True)
+
+    def _no_longer_waits(self) -> None:
+        if self._waiting:
+            self._waiting = False
             print("\r\x1b[K", end="", flush=True)
 
 
