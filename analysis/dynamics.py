@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from analysis.acts import Act, acts, asks_for_gift
 from analysis.language import labels
-from analysis.measure import Measured, Quantity, measure
+from analysis.measure import Measured, Quantity, measure_all
 from vs_sim.amounts import find_amounts
 from vs_sim.clauses import sentences
 from vs_sim.human.reference import person
@@ -277,23 +277,7 @@ def dynamics(read: Sequence[Course], human: Sequence[Course], n_rounds: int, *, 
         seed: of the resampling, 0 or more.
         n_resamples: number of bootstrap samples and of human samples.
     """
-    measures = quantities(n_rounds)
-    of_humans = {quantity.name: [value(course) for course in human] for quantity, value in measures}
-    return [
-        measure(
-            quantity,
-            label,
-            group[0].model,
-            [value(course) for course in group],
-            [course.persona for course in group],
-            of_humans[quantity.name],
-            [course.persona for course in human],
-            seed=seed,
-            n_resamples=n_resamples,
-        )
-        for label, group in by_label(read).items()
-        for quantity, value in measures
-    ]
+    return measure_all(quantities(n_rounds), by_label(read), human, seed=seed, n_resamples=n_resamples)
 
 
 def by_label(read: Iterable[Course]) -> dict[str, list[Course]]:

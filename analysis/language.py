@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from analysis.measure import Measured, Quantity, measure
+from analysis.measure import Measured, Quantity, measure_all
 from vs_sim.human.reference import person
 from vs_sim.records import ConversationSpec, Transcript
 
@@ -278,19 +278,4 @@ def language(spoken: Sequence[Speech], human: Sequence[Speech], *, seed: int, n_
         seed: of the resampling, 0 or more.
         n_resamples: number of bootstrap samples and of human samples.
     """
-    of_humans = {quantity.name: [value(speech) for speech in human] for quantity, value in QUANTITIES}
-    return [
-        measure(
-            quantity,
-            label,
-            group[0].model,
-            [value(speech) for speech in group],
-            [speech.persona for speech in group],
-            of_humans[quantity.name],
-            [speech.persona for speech in human],
-            seed=seed,
-            n_resamples=n_resamples,
-        )
-        for label, group in by_label(spoken).items()
-        for quantity, value in QUANTITIES
-    ]
+    return measure_all(QUANTITIES, by_label(spoken), human, seed=seed, n_resamples=n_resamples)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -85,6 +85,21 @@ class Measured(Record):
         return "above" if self.value > self.human_high else "below" if self.value < self.human_low else "within"
 
 
+class Observation(Protocol):
+    """What was observed of one conversation: who was its persuadee, and what else the numbers are computed from."""
+
+    @property
+    def model(self) -> str:
+        """The persuadee's model."""
+
+    @property
+    def persona(self) -> str:
+        """Person behind the persuadee's persona."""
+
+
+Observed = TypeVar("Observed", bound=Observation)
+
+
 def measure(
     quantity: Quantity,
     label: str,
@@ -141,6 +156,41 @@ def measure(
         human_high=band[1] if band else None,
         n_human=len(human),
     )
+
+
+def measure_all(
+    measures: Sequence[tuple[Quantity, Callable[[Observed], float | None]]],
+    groups: Mapping[str, Sequence[Observed]],
+    human: Sequence[Observed],
+    *,
+    seed: int,
+    n_resamples: int = 2000,
+) -> list[Measured]:
+    """Several numbers of every condition, condition by condition, beside the humans'.
+
+    Args:
+        measures: what is measured per conversation, and how.
+        groups: label of a condition -> what was observed of its conversations, at least one.
+        human: the same of human dialogues; empty where there are none to compare with.
+        seed: of the resampling, 0 or more.
+        n_resamples: number of bootstrap samples and of human samples.
+    """
+    of_humans = {quantity.name: [value(one) for one in human] for quantity, value in measures}
+    return [
+        measure(
+            quantity,
+            label,
+            group[0].model,
+            [value(one) for one in group],
+            [one.persona for one in group],
+            of_humans[quantity.name],
+            [one.persona for one in human],
+            seed=seed,
+            n_resamples=n_resamples,
+        )
+        for label, group in groups.items()
+        for quantity, value in measures
+    ]
 
 
 def effective_number(people: Sequence[str]) -> int:

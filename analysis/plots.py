@@ -62,14 +62,14 @@ def draw_distributions(ax: Axes, comparisons: Sequence[Comparison]) -> None:
         offset = (i - (len(drawn) - 1) / 2) * step
         x = [place + offset for place in places]
         ax.vlines(x, 0, bin_shares, color=style.color, linewidth=0.9, zorder=2)
-        ax.plot(x, bin_shares, linestyle="", clip_on=False, zorder=3, **_marker(style, 4.6 if len(drawn) <= 4 else 3.8))
+        ax.plot(x, bin_shares, linestyle="", clip_on=False, zorder=3, **marker(style, 4.6 if len(drawn) <= 4 else 3.8))
     highest = max([0.1, *first.human_bin_shares, *(share for _, bin_shares in drawn for share in bin_shares)])
     ax.set_ylim(0, min(1.0, highest * 1.08))
     ax.set_xticks(list(places), _bin_labels(first))
     ax.set_xlim(-0.6, len(places) - 0.4)
     ax.set_xlabel(_axis(first.scale))
     ax.set_ylabel("share of conversations")
-    _plain(ax)
+    plain(ax)
 
 
 def draw_ecdfs(ax: Axes, comparisons: Sequence[Comparison]) -> None:
@@ -106,7 +106,7 @@ def draw_ecdfs(ax: Axes, comparisons: Sequence[Comparison]) -> None:
     ax.set_xticks(ticks, [_amount(scale, tick) for tick in ticks])
     ax.set_xlabel(_axis(scale))
     ax.set_ylabel("share at or below this")
-    _plain(ax)
+    plain(ax)
 
 
 def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:
@@ -143,7 +143,7 @@ def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:
         handles.append(Patch(facecolor=BAND, alpha=0.6, linewidth=0))
         labels.append("humans against humans, as many as personas, 95 %")
     for style, c in zip(STYLES, comparisons, strict=False):
-        handles.append(Line2D([], [], color=style.color, linestyle=style.dashes, linewidth=1.3, **_marker(style, 4.6)))
+        handles.append(Line2D([], [], color=style.color, linestyle=style.dashes, linewidth=1.3, **marker(style, 4.6)))
         labels.append(_legend_label(c))
     legend = result.legend(
         handles,
@@ -230,7 +230,8 @@ def _amount(scale: Scale, amount: float) -> str:
     return f"${amount / 100:.0f}" if amount % 100 == 0 else f"${amount / 100:.2f}"
 
 
-def _marker(style: Style, size: float) -> dict[str, Any]:
+def marker(style: Style, size: float) -> dict[str, Any]:
+    """How the marks of a condition look, as arguments of matplotlib; `size` in points."""
     return {
         "marker": style.marker,
         "markersize": size * (1.35 if style.marker == "*" else 1.0),
@@ -240,7 +241,8 @@ def _marker(style: Style, size: float) -> dict[str, Any]:
     }
 
 
-def _plain(ax: Axes) -> None:
+def plain(ax: Axes) -> None:
+    """Axes without a box, in the size of a paper's small print."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=FONT - 0.5, width=0.7, length=3)
     ax.xaxis.label.set_fontsize(FONT)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.calibration import Calibration
-from analysis.plots import FONT, HUMAN_EDGE, MAX_ARMS, SMALL, STYLES, WIDTH_INCHES, Style
+from analysis.plots import FONT, HUMAN_EDGE, MAX_ARMS, SMALL, STYLES, WIDTH_INCHES, Style, marker, plain
 from analysis.probabilities import ENTROPY_BINS, Diagnostics
 
 GREY = "#8c8c8c"
@@ -35,13 +35,20 @@ def draw_reliability(ax: Axes, calibrations: Sequence[Calibration], styles: dict
         for x, _, low, high in known:
             ax.plot([x, x], [low, high], color=style.color, linewidth=0.9, zorder=2)
         ax.plot(
-            [p[0] for p in known], [p[1] for p in known], linestyle=style.dashes, linewidth=1.1, clip_on=False, zorder=3, **_look(style)
+            [p[0] for p in known],
+            [p[1] for p in known],
+            linestyle=style.dashes,
+            linewidth=1.1,
+            clip_on=False,
+            zorder=3,
+            color=style.color,
+            **marker(style, 4.2),
         )
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_xlabel("stated probability")
     ax.set_ylabel("share when asked again")
-    _plain(ax)
+    plain(ax)
 
 
 def draw_ranks(ax: Axes, diagnostics: Sequence[Diagnostics], styles: dict[str, Style]) -> None:
@@ -58,14 +65,14 @@ def draw_ranks(ax: Axes, diagnostics: Sequence[Diagnostics], styles: dict[str, S
         style = styles[d.arm]
         x = [rank + 1 + (i - (len(diagnostics) - 1) / 2) * step for rank in range(len(d.rank_observed))]
         ax.bar(x, d.rank_expected, width=step * 0.86, color=style.color, alpha=0.28, linewidth=0, zorder=1)
-        ax.plot(x, d.rank_observed, linestyle="", clip_on=False, zorder=3, **_look(style))
+        ax.plot(x, d.rank_observed, linestyle="", clip_on=False, zorder=3, color=style.color, **marker(style, 4.2))
     ax.set_xlim(0.4, n_ranks + 0.6)
     ticks = range(1, n_ranks + 1, 1 if n_ranks <= 10 else 2)
     ax.set_xticks(list(ticks))
     ax.set_ylim(bottom=0)
     ax.set_xlabel("rank of the drawn candidate")
     ax.set_ylabel("share of turns")
-    _plain(ax)
+    plain(ax)
 
 
 def draw_entropies(ax: Axes, diagnostics: Sequence[Diagnostics], styles: dict[str, Style]) -> None:
@@ -86,7 +93,7 @@ def draw_entropies(ax: Axes, diagnostics: Sequence[Diagnostics], styles: dict[st
     ax.set_ylim(0, 1)
     ax.set_xlabel("entropy / log2 n")
     ax.set_ylabel("share of turns at or below")
-    _plain(ax)
+    plain(ax)
 
 
 def figure(diagnostics: Sequence[Diagnostics], calibrations: Sequence[Calibration]) -> Figure:
@@ -124,7 +131,7 @@ def figure(diagnostics: Sequence[Diagnostics], calibrations: Sequence[Calibratio
     labels = ["observed", "expected by the rule of drawing"]
     for d in shown:
         style = styles[d.arm]
-        handles.append(Line2D([], [], linestyle=style.dashes, linewidth=1.3, **_look(style)))
+        handles.append(Line2D([], [], linestyle=style.dashes, linewidth=1.3, color=style.color, **marker(style, 4.2)))
         labels.append(f"{d.arm}, {d.n} {'turns' if d.part == 'turns' else 'decisions'}, drawn {d.select}")
     result.legend(
         handles,
@@ -143,22 +150,3 @@ def figure(diagnostics: Sequence[Diagnostics], calibrations: Sequence[Calibratio
         note = "Left: private decisions asked for again, 95 % Wilson intervals; the dashed line is perfect calibration."
         result.text(0.085, 0.05 / height, note, fontsize=SMALL, color="#595959", va="bottom")
     return result
-
-
-def _look(style: Style) -> dict[str, Any]:
-    return {
-        "color": style.color,
-        "marker": style.marker,
-        "markersize": 4.2 * (1.35 if style.marker == "*" else 1.0),
-        "markeredgecolor": "white",
-        "markeredgewidth": 0.5,
-    }
-
-
-def _plain(ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=FONT - 0.5, width=0.7, length=3)
-    ax.xaxis.label.set_fontsize(FONT)
-    ax.yaxis.label.set_fontsize(FONT)
-    for side in ("left", "bottom"):
-        ax.spines[side].set_linewidth(0.7)

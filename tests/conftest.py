@@ -1,4 +1,6 @@
+import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +11,9 @@ import pytest
 
 from tests.endpoint import Endpoint, serving
 from vs_sim.cli import main
+from vs_sim.run import run_study
+from vs_sim.store import RunFolder
+from vs_sim.study import load_study
 
 KEY = "sk-test-0123456789abcdefSECRET"
 PERSUADER = '[[persona]]\nid = "asker"\ntext = "You ask."\n\n[[persona]]\nid = "teller"\ntext = "You tell."\n'
@@ -135,3 +140,18 @@ def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
         return code, out, err
 
     return command
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two conditions, four personas and three rounds, which no test may change."""
+    folder = tmp_path_factory.mktemp("study")
+    study = StudyFolder(folder).write(conditions=[DIRECT, VS], rounds=3)
+    asyncio.run(run_study(load_study(study), RunFolder(folder / "mine")))
+    return folder / "mine"
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, for a test to change."""
+    return shutil.copytree(finished, tmp_path / "mine")

@@ -12,7 +12,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vs_sim.commands import (
     bundle,
@@ -38,25 +38,39 @@ from vs_sim.commands import (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
+
+    def work() -> int:
+        arguments = parser().parse_args(argv)
+        return int(arguments.verb(arguments))
+
+    return exit_code("vs-sim", work)
+
+
+def exit_code(name: str, work: Callable[[], int]) -> int:
+    """Do the work of a command and return its exit code: errors end in a sentence, and SIGTERM as Ctrl-C does.
+
+    Args:
+        name: of the command, which its sentences begin with.
+        work: gives the exit code if nothing goes wrong.
+    """
     from vs_sim.errors import VsSimError
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows escapes; it never stops a run
             stream.reconfigure(errors="backslashreplace")
-    arguments = parser().parse_args(argv)
     # A scheduler's SIGTERM ends a run as Ctrl-C does, also where a shell has started it in the background, which ignores SIGINT: servers
     # are stopped, what was answered is kept.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        code = int(arguments.verb(arguments))
+        code = work()
         sys.stdout.flush()
         return code
     except VsSimError as error:
-        print(f"vs-sim: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("vs-sim: interrupted; nothing that was answered is lost: give the same command again to go on", file=sys.stderr)
+        print(f"{name}: interrupted; nothing that was answered is lost: give the same command again to go on", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -65,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EIO):
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"vs-sim: the output cannot be written: {error.strerror}; what a run has answered is kept", file=sys.stderr)
+        print(f"{name}: the output cannot be written: {error.strerror}; what a run has answered is kept", file=sys.stderr)
         return 2
 
 

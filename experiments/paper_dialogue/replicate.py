@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import csv
 import json
-import signal
 import sys
 import tempfile
 import tomllib
@@ -27,9 +26,10 @@ from analysis.grid import Grid, compare_all
 from analysis.language import Speech, language, speeches
 from analysis.measure import Measured
 from analysis.samples import HumanSample, donations, human_donations
+from vs_sim.cli import exit_code
 from vs_sim.commands import at_least_1, run_options
 from vs_sim.commands.people import machinery_note, writing
-from vs_sim.errors import RunFolderError, VsSimError
+from vs_sim.errors import RunFolderError
 from vs_sim.human.reference import HumanReference, load_human
 from vs_sim.store import RunFolder
 from vs_sim.study import Study, load_study
@@ -63,23 +63,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only-tables", action="store_true", help="ask no model: print what has been run")
     parser.add_argument("--semantic", action="store_true", help="semantic diversity too (needs the extra 'semantic')")
     arguments = parser.parse_args(argv)
-    # A scheduler's SIGTERM ends a run as Ctrl-C does: servers are stopped, what was answered is kept.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        run_options({}, arguments)  # what cannot be used is said before anything is made
-        folder = RunFolder(arguments.out)
-        this_study(folder)
-        people = matched_people(arguments.p4g)
-        done = arguments.only_tables or run(the_study(arguments), folder)
-        these_people(folder, people)
-        report(folder, people, semantic=arguments.semantic)
-    except VsSimError as error:
-        print(f"replicate: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("replicate: interrupted; nothing that was answered is lost: give the same command again to go on", file=sys.stderr)
-        return 130
+    return exit_code("replicate", lambda: replicate(arguments))
+
+
+def replicate(arguments: argparse.Namespace) -> int:
+    """Run what is missing, then print the tables; 1 if conversations are missing still."""
+    run_options({}, arguments)  # what cannot be used is said before anything is made
+    folder = RunFolder(arguments.out)
+    this_study(folder)
+    people = matched_people(arguments.p4g)
+    done = arguments.only_tables or run(the_study(arguments), folder)
+    these_people(folder, people)
+    report(folder, people, semantic=arguments.semantic)
     return 0 if done else 1
 
 
@@ -138,8 +133,8 @@ def the_study(arguments: argparse.Namespace) -> Study:
 def run(study: Study, folder: RunFolder) -> bool:
     """Run what is missing; True if every conversation is complete."""
     from vs_sim.commands.model import fetch_weights
-    from vs_sim.run import run_study
     from vs_sim.display import RunDisplay
+    from vs_sim.run import run_study
 
     fetch_weights(study.models)
     with RunDisplay(watch=False) as display:

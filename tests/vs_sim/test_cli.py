@@ -5,25 +5,6 @@ import json
 import pytest
 
 from tests.conftest import DIRECT, VS
-from vs_sim.cli import main
-
-
-@pytest.fixture
-def command(capsys, tmp_path, monkeypatch):
-    """The command in this process; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "agg")
-
-    def command(*arguments):
-        try:
-            code = main([str(a) for a in arguments])
-        except SystemExit as end:
-            code = end.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return command
 
 
 def test_help_lists_the_verbs(vs_sim):

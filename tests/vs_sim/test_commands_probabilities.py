@@ -7,28 +7,9 @@ import pytest
 
 from tests.conftest import DIRECT, VS
 from tests.endpoint import HTML
-from vs_sim.cli import main
 from vs_sim.run import run_study
 from vs_sim.store import RunFolder
 from vs_sim.study import load_study
-
-
-@pytest.fixture
-def command(capsys, tmp_path, monkeypatch):
-    """The command in this process; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "agg")
-
-    def command(*arguments):
-        try:
-            code = main([str(a) for a in arguments])
-        except SystemExit as end:
-            code = end.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return command
 
 
 def run_into(path, study_folder, **keys):

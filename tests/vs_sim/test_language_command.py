@@ -1,44 +1,10 @@
 """vs-sim language: what it prints and writes, and how its mistakes end."""
 
 import json
-import shutil
 import sys
 
-import pytest
-
-from tests.conftest import DIRECT, VS, StudyFolder
 from tests.human_data import Talk, write_csv
-from vs_sim.cli import main
 from vs_sim.human.importer import import_human
-
-
-@pytest.fixture
-def command(capsys, tmp_path, monkeypatch):
-    """The command in this process; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "agg")
-
-    def command(*arguments):
-        code = main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return command
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study")
-    study = StudyFolder(folder).write(conditions=[DIRECT, VS], rounds=3)
-    assert main(["run", str(study), "--out", str(folder / "mine")]) == 0
-    return folder / "mine"
-
-
-@pytest.fixture
-def run(finished, tmp_path):
-    """A copy of the finished run, for a test to change."""
-    return shutil.copytree(finished, tmp_path / "mine")
 
 
 def test_table_csv_and_figure(command, run):

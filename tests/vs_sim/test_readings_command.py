@@ -23,24 +23,6 @@ SAID = {"a": OPEN, "b": PROMISE, "c": REFUSAL, "d": "I will donate 75 cents.", "
 
 
 @pytest.fixture
-def command(capsys, tmp_path, monkeypatch):
-    """The command in this process; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "agg")
-
-    def command(*arguments):
-        try:
-            code = main([str(a) for a in arguments])
-        except SystemExit as end:
-            code = end.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return command
-
-
-@pytest.fixture
 def run(tmp_path, endpoint):
     endpoint.reply = fits
     folder_of(tmp_path / "run", SAID)

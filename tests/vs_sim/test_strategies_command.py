@@ -9,27 +9,8 @@ import pytest
 
 from tests.endpoint import CUT_OFF
 from tests.strategy_runs import PITY, fits, labels, reference_of, run_of, transcript
-from vs_sim.cli import main
 
 CONDITIONS = ("direct", "vs")
-
-
-@pytest.fixture
-def command(capsys, tmp_path, monkeypatch):
-    """The command in this process; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "agg")
-
-    def command(*arguments):
-        try:
-            code = main([str(a) for a in arguments])
-        except SystemExit as end:
-            code = end.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-    return command
 
 
 @pytest.fixture
