@@ -1,5 +1,7 @@
 """Build the documentation site: `python vs_sim/docs/build.py DIR`, then open DIR/site/index.html. Needs the extra `docs`.
 
+Pages open from the folder; the search box needs a server: `python -m http.server -b 127.0.0.1 -d DIR/site`.
+
 The pages are the Markdown files in `pages`. The reference is written here, from what the code says of itself, so that it is never behind:
 one page per public module from its docstrings, and the command line from its `--help`.
 """
