@@ -171,7 +171,7 @@ def _figures(
     for name, chosen in paged("comparison", arms, plots.MAX_ARMS):
         what = "Left: share of the conversations in each bin. Right: cumulative."
         yield name, plots.figure([c for c in grid.comparisons if c.arm in chosen], note=note), what
-    forest = "All conditions: estimates with 95 % intervals, humans and noise floor."
+    forest = "All conditions: estimates with 95 % intervals" + (", humans and noise floor." if grid.comparisons[0].n_human else ".")
     yield "forest", plots_forest.forest(grid.comparisons, note=note), forest
 
     spoken = speeches(transcripts, planned)
