@@ -162,6 +162,10 @@ def comparison_block(prefix: str, grid: Grid, facts: RunFacts, note: str, pictur
             f"The humans' {first.scale.name}s are the {first.human_which} ones, and what people say and what they give differ: "
             "there is no p and no equivalence."
         )
+    if not first.n_human:
+        warnings.append(
+            "No human data: conditions are described and compared with each other, and nothing here says how people would decide."
+        )
     notes = []
     if first.n_human and first.n_human_people is not None and first.n_human_people < first.n_human:
         notes.append(

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.samples import donation_scale
 from vs_sim.records import Call, Transcript, Turn, VerbalizedDistribution
-from vs_sim.scenario import DEFAULT, Scale, load_scenario
+from vs_sim.scenario import Scale
 
 PER_PART = 50
 """Conversations that are packed together: few enough to open at once, enough to pack well."""
@@ -54,9 +55,9 @@ def amount_text(scale: Scale, amount: float | None) -> str | None:
 
 
 def _scale(study: Mapping[str, Any]) -> Scale:
-    """A study's scale; that of the donation for references of human donations, which name none."""
+    """A study's scale; that of the donation where it names none."""
     scale = (study.get("scenario") or {}).get("scale")
-    return load_scenario(DEFAULT).scale if scale is None else Scale.model_validate(scale)
+    return donation_scale() if scale is None else Scale.model_validate(scale)
 
 
 def pack(runs: Sequence[Recorded]) -> Packed:

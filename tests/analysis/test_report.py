@@ -153,6 +153,15 @@ def test_a_conversation_keeps_what_was_stated_normalised_repaired_and_above_tau(
     assert (index["rows"][0]["shown"], index["rows"][0]["seed"], index["runs"][0]["unit"]) == ("$0.50", str(2**63 - 1), "cents")
 
 
+def test_people_have_no_roads_not_taken() -> None:
+    base = transcript()
+    said = base.turns[1].model_copy(update={"distribution": None, "drawn": None})
+    person = base.model_copy(update={"turns": (base.turns[0], said), "decision": Decision(amount=25)})
+    part = unpacked(pack([recorded(person)]).parts[0])
+    assert part[0]["decision"] == {"text": "$0.25"}
+    assert "candidates" not in part[0]["turns"][1] and part[0]["turns"][1]["raw"] == []
+
+
 def test_amounts_are_on_the_scale_of_the_study() -> None:
     scale = {"name": "pledge", "one": "number", "many": "numbers", "unit": "points", "low": 0, "high": 10, "edges": [0, 5]}
     run = Recorded("r", [transcript(amount=7)], {"scenario": {"scale": scale}}, {f"{0:016x}": 7})

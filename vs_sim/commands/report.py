@@ -166,12 +166,17 @@ def _dynamics(folder: RunFolder, prefix: str, human: Path | None, note: str, tra
     from analysis.curves import curves
     from analysis.dynamics import NOTES, dynamics, stop_reasons
     from analysis.plots_dynamics import N_COLUMNS, figure
-    from analysis.report import measured_block
+    from analysis.report import Block, measured_block
     from analysis.report_pictures import picture
     from vs_sim.commands.dynamics import courses_of
     from vs_sim.commands.people import humans
+    from vs_sim.show import scale_of
 
     study = folder.manifest()["study"]
+    scale = scale_of(study)
+    if scale is not None and not scale.money:
+        why = "Left out: the rules that read agreement, refusal and amounts from a dialogue know requests for money only."
+        return Block(id=f"{prefix}-dynamics", heading="Dynamics", paragraphs=(why,))
     n_rounds, seed = int(study["rounds"]), int(study["seed"])
     read, _ = courses_of(transcripts, folder.planned(), n_rounds, folder.path)
     people: list[Course] = []
