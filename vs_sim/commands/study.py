@@ -69,8 +69,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from vs_sim.commands.compare import compare_and_draw
     from vs_sim.commands.model import fetch_weights
-    from vs_sim.run import run_study
     from vs_sim.display import RunDisplay
+    from vs_sim.run import run_study
     from vs_sim.store import RunFolder
 
     study = _load(arguments)
