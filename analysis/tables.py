@@ -330,6 +330,8 @@ def _notes(grid: Grid) -> list[str]:
     few = [c.arm for c in comparisons if c.n_personas < FEW]
     if few:
         notes.append(f"WARNING: fewer than {FEW} personas in {', '.join(few)}: intervals and p mean little at such a size.")
+    if 0 < first.n_human_effective < FEW and first.n_human:
+        notes.append(f"WARNING: the humans are worth fewer than {FEW} people: distances from them, and p, mean little at such a size.")
     return _wrapped(notes)
 
 

@@ -32,11 +32,11 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(command: list[str], folder: Path, **environment: str) -> str:
+def run(command: list[str], folder: Path, typed: str = "", **environment: str) -> str:
     programs = Path(sys.executable).parent
     env = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", **environment}
     env.pop("OPENAI_API_KEY", None)
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, cwd=folder, env=env, input=typed, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -47,6 +47,22 @@ def test_recipes_run(checkout: Path) -> None:
     for text in recipes:
         run(["bash", "-euo", "pipefail", "-c", text], checkout)
     assert (checkout / "runs" / "mine-donation" / "comparison.png").is_file()
+
+
+def test_sharing_runs(checkout: Path) -> None:
+    (commands,) = [text for mark, text in blocks("bash") if mark == "share"]
+    out = checkout / "runs" / "mine-donation"
+    run(["vs-sim", "run", "experiments/quickstart", "--model", "scripted:donation", "--out", str(out)], checkout)
+    run(["bash", "-euo", "pipefail", "-c", commands], checkout)
+    for name in ("report.html", "export-csv/conversations.csv", "bundle/figures/comparison.pdf"):
+        assert (out / name).is_file(), name
+
+
+def test_another_scenario_and_a_person_in_it(checkout: Path) -> None:
+    (commands,) = [text for mark, text in blocks("bash") if mark == "scenario"]
+    output = run(["bash", "-euo", "pipefail", "-c", commands], checkout, typed="Hello!\nHalf of it.\n50\n")
+    assert output.count("Actual pledges, decided in private after the chat, in %") == 2
+    assert "Humans: people who played the persuadee at a terminal, runs/played, n = 1" in output
 
 
 def test_recipes_with_the_human_dialogues_run_on_made_up_ones(checkout: Path) -> None:
