@@ -10,7 +10,7 @@ from analysis.grid import Grid
 from analysis.paper_tables import cleaning_rule, interval, number, p_value, zero
 from analysis.prose import Paragraph, cite
 from analysis.run_facts import RunFacts
-from vs_sim.records import printable
+from vs_sim.records import is_person, printable
 
 ENDED = {
     "rounds_done": "the last round was reached",
@@ -31,7 +31,7 @@ def methods(grid: Grid, facts: RunFacts, note: str = "") -> list[Paragraph]:
     """
     found = [
         Paragraph(heading="Design", text=" ".join(_design(facts))),
-        Paragraph(heading="Conditions", text=" ".join(map(_condition, facts.study["conditions"])) + _conditions_note()),
+        Paragraph(heading="Conditions", text=_conditions(facts.study)),
         Paragraph(heading="Generation", text=" ".join(_generation(facts))),
         Paragraph(heading="Outcome", text=" ".join(_outcome(facts, grid))),
         Paragraph(heading="Conversations", text=" ".join([*([note] if note else []), *_conversations(facts)])),
@@ -74,6 +74,12 @@ def _design(facts: RunFacts) -> list[str]:
         if scenario.get("humans", "persuasionforgood") == "persuasionforgood"
         else "",
     ]
+
+
+def _conditions(study: Mapping[str, Any]) -> str:
+    if all(map(is_person, study["persuadee_models"])):
+        return "The persuadees were people, who answered in their own words: no method applies."
+    return " ".join(map(_condition, study["conditions"])) + _conditions_note()
 
 
 def _condition(condition: Mapping[str, Any]) -> str:

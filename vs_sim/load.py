@@ -115,7 +115,7 @@ def _conversations(
         if not call["model"].startswith("human:"):  # what a person typed costs no tokens
             calls_of.setdefault(call["conversation"], []).append(call)
     for spec in specs.values():
-        condition = conditions.get(spec.condition, {})
+        condition = {} if spec.persuadee_model.startswith("human:") else conditions.get(spec.condition, {})
         k = condition.get("k")
         mine = calls_of.get(spec.id, [])
         yield {

@@ -18,7 +18,7 @@ from langgraph.types import interrupt
 
 from vs_sim.errors import RunFolderError
 from vs_sim.graph import Conversation
-from vs_sim.manifest import manifest_of
+from vs_sim.manifest import manifest_of, study_content
 from vs_sim.models import Model, open_models
 from vs_sim.players import MODEL, Play, next_play
 from vs_sim.propose import Message
@@ -181,7 +181,7 @@ async def play(
 
     def prepared() -> tuple[Play, dict[str, Any]]:
         found = next_play(study, folder, role, participant=participant, persona=persona, condition=condition)
-        return found, manifest_of(found.content(), study.run, folder, found.specs)
+        return found, manifest_of(study_content(found.study), study.run, folder, found.specs)
 
     prepared()  # a folder of something else is refused before anything is written into it
     async with Writer(folder) as writer:

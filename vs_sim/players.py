@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from vs_sim.condition import Condition
 from vs_sim.errors import HumanDataError, InputError, RunFolderError, StudyError
 from vs_sim.human.reference import CONDITION
-from vs_sim.manifest import study_content
 from vs_sim.personas import Persona
 from vs_sim.plan import plan
 from vs_sim.records import ConversationSpec, Role, Transcript
@@ -24,6 +23,7 @@ MODEL = "human:terminal"
 ONESELF = "You take part as yourself: nobody gives you a part to play."
 """The persona of a person who plays none, as shown to that person."""
 _HUMANS = Condition(name=CONDITION, method="direct")
+"""No method applies to people; of all methods this is the one that says least: one reply, nothing to choose from."""
 _NUMBERED = re.compile(r"P([0-9]{3,})\Z")
 
 
@@ -53,12 +53,6 @@ class Play:
     def model(self) -> str:
         """The other one's model."""
         return self.spec.persuadee_model if self.role == "persuader" else self.spec.persuader_model
-
-    def content(self) -> dict[str, Any]:
-        """The study as the manifest holds it."""
-        content = study_content(self.study)
-        # As in a reference of human dialogues: people answer by no method.
-        return {**content, "conditions": [{"name": CONDITION}]} if self.role == "persuadee" else content
 
 
 def next_play(
@@ -189,4 +183,7 @@ def people_who_played(path: Path, scenario: dict[str, Any] | None) -> tuple[list
         raise HumanDataError(f"{path}: nobody has come to the end of a conversation yet; people play with vs-sim play STUDY --as persuadee")
     n_open = len(begun) - len(found)
     source = f"people who played the persuadee at a terminal, {path}, n = {len(found)}" + (f" ({n_open} not finished)" if n_open else "")
+    themselves = {p["id"] for p in folder.manifest()["study"]["persuadees"] if p.get("text") == ONESELF}
+    n_parts = sum(t.spec.persuadee not in themselves for t in found)
+    source += f"; {n_parts} of them played the part of a persona" if n_parts else ""
     return found, f"{source}; {own['about'].rstrip('.')}"

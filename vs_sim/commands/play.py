@@ -154,6 +154,9 @@ class Terminal:
         except EOFError:
             print()
             raise Left from None
+        except KeyboardInterrupt:
+            print()
+            raise
         if not sys.stdin.isatty():
             self._console.print(printable(line), markup=False)
         if line.strip() == QUIT:
