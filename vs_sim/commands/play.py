@@ -47,7 +47,7 @@ def _play(arguments: argparse.Namespace) -> int:
 
     from vs_sim.commands import run_options
     from vs_sim.commands.model import fetch_weights
-    from vs_sim.commands.study import _out
+    from vs_sim.commands.study import run_folder
     from vs_sim.play import play
     from vs_sim.store import RunFolder
     from vs_sim.study import load_study
@@ -55,7 +55,7 @@ def _play(arguments: argparse.Namespace) -> int:
     arguments.concurrency = arguments.personas = None
     study = load_study(arguments.study, model=arguments.model)
     study = study.model_copy(update={"run": run_options(study.run.model_dump(), arguments)})
-    out = _out(arguments)
+    out = run_folder(arguments)
     folder = RunFolder(arguments.out or out.with_name(f"{out.name}-played-as-{arguments.role}"))
     fetch_weights([study.persuader_model if arguments.role == "persuadee" else study.persuadee_models[0]])
     terminal = Terminal()

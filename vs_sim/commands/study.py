@@ -50,7 +50,7 @@ def _load(arguments: argparse.Namespace) -> Study:
     return study.model_copy(update={"run": run_options(study.run.model_dump(), arguments)})
 
 
-def _out(arguments: argparse.Namespace) -> Path:
+def run_folder(arguments: argparse.Namespace) -> Path:
     """The default run folder tells apart what --model and --personas make different studies."""
     if arguments.out is not None:
         out: Path = arguments.out
@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from vs_sim.store import RunFolder
 
     study = _load(arguments)
-    folder = RunFolder(_out(arguments))
+    folder = RunFolder(run_folder(arguments))
     fetch_weights([*study.models, *([study.reader] if study.reader else [])])
     with RunDisplay(watch=arguments.watch, scale=study.scenario.scale) as display:
         result = asyncio.run(run_study(study, folder, display))
