@@ -108,7 +108,8 @@ def _summary(grid: Grid) -> Table:
             rows.append(("", "", "", *(interval(m.unit, m.low, m.high) for m in metrics)))
     return Table(
         name="summary",
-        caption=f"{_what(first)}: share of {zero(first.scale)}, mean, mean of those above 0, and median, in {_unit(first.scale)}, with 95 % intervals.",
+        caption=f"{_what(first)}: share of {zero(first.scale)}, mean, mean of those above 0, and median, in {_unit(first.scale)}, with "
+        "95 % intervals.",
         columns=("", "n", "missing", *summaries(first.scale).values()),
         rows=tuple(row for row in rows if len(row) < 3 or any(row)),
         notes=(_reading(first), "No interval: the data cannot tell (one persona, or one amount alone)."),
