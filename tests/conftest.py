@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.endpoint import Endpoint, serving
 from vs_sim.cli import main
@@ -17,6 +18,10 @@ from vs_sim.study import load_study
 
 KEY = "sk-test-0123456789abcdefSECRET"
 PERSUADER = '[[persona]]\nid = "asker"\ntext = "You ask."\n\n[[persona]]\nid = "teller"\ntext = "You tell."\n'
+
+
+settings.register_profile("busy machine", deadline=None)
+settings.load_profile("busy machine")
 
 
 @pytest.fixture

@@ -325,6 +325,6 @@ def test_a_reference_is_read_like_a_run(reference: HumanReference, capsys: pytes
     assert len(capsys.readouterr().out.splitlines()) == 4
     assert main(["show", run, reference.transcripts[0].spec.id]) == 0
     shown = capsys.readouterr().out
-    assert "between people" in shown and "decision in private: 50 cents" in shown and f"persuadee: {TALKS[0].turns[1]}" in shown
+    assert "between people" in shown and "decision in private: $0.50" in shown and f"persuadee: {TALKS[0].turns[1]}" in shown
     assert main(["compare", run, "--json"]) == 0  # without the figure, which takes seconds
     assert '"n": 3' in capsys.readouterr().out

@@ -66,7 +66,8 @@ def test_it_works_where_a_loop_already_runs_as_in_a_notebook(rules):
     async def cell():
         return verbalize("Name a drink", k=3, model=rules)
 
-    assert asyncio.run(cell()) == verbalize("Name a drink", k=3, model=rules).model_copy(update={"calls": asyncio.run(cell()).calls})
+    inside, outside = asyncio.run(cell()), verbalize("Name a drink", k=3, model=rules)
+    assert inside.model_copy(update={"calls": ()}) == outside.model_copy(update={"calls": ()}), "all but the seconds that calls took"
 
 
 def test_an_unreadable_reply_is_asked_for_again_and_then_an_error(rules):

@@ -58,6 +58,8 @@ def test_what_fails_is_said_and_owed(label, run, endpoint):
     assert code == 1 and out.startswith("2 of 3 turns are labelled")
     assert "1 failed: ReplyError:no_quote" in err and "give the same command again to go on" in err
     endpoint.fault = lambda n, body: CUT_OFF
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps(manifest | {"starts": [{"run": {"max_tries": 1}}]}))  # six tries wait for half a minute
     assert label(run, "--concurrency", 1)[0] == 3
 
 
