@@ -1,4 +1,4 @@
-"""The parts of a paper's supplement that are files: figures in every format and in grey, requests, references, checksums."""
+"""The parts of a paper's supplement that are files: requests, references, checksums."""
 
 from __future__ import annotations
 
@@ -10,43 +10,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
-from matplotlib.text import Text
-from PIL import Image
 
 from analysis.latex import PREAMBLE, escape
 
-DPI = 300
 SUMS = "SHA256SUMS"
-
-
-def save_figure(figure: Figure, path_without_suffix: Path) -> list[Path]:
-    """Writes a figure as PDF, SVG and PNG (300 dots an inch), and as a PNG in grey (luminance); the same bytes for the same figure.
-
-    Returns:
-        The paths of the files.
-    """
-    _drawable(figure)
-    pdf, svg, png, grey = (path_without_suffix.with_name(path_without_suffix.name + end) for end in (".pdf", ".svg", ".png", "-grey.png"))
-    with rc_context({"pdf.fonttype": 42, "svg.hashsalt": "vs-sim"}):  # TrueType, which journals ask for; the same ids in every SVG
-        figure.savefig(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-    figure.savefig(png, dpi=DPI, metadata={"Software": None})
-    with Image.open(png) as image:
-        image.convert("L").save(grey, dpi=(DPI, DPI))
-    return [pdf, svg, png, grey]
-
-
-def _drawable(figure: Figure) -> None:
-    """Shows a square for every letter of a name that the font does not have; the tables have its number."""
-    known = get_font(findfont(FontProperties())).get_charmap()
-    for text in figure.findobj(Text):
-        if isinstance(text, Text):
-            said = text.get_text()
-            text.set_text("".join(c if c == "\n" or ord(c) in known else "\N{WHITE SQUARE}" for c in said))
 
 
 def alike_in_grey(figure: Figure) -> list[tuple[str, str]]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -165,19 +163,6 @@ def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:
             0.075, 0.05 / height, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25, parse_math=False
         )
     return result
-
-
-def save(figure: Figure, path_without_suffix: Path) -> tuple[Path, Path]:
-    """Writes the figure as PNG (200 dots an inch) and PDF (fonts embedded), the same bytes for the same figure.
-
-    Returns:
-        The paths of both files.
-    """
-    png, pdf = (path_without_suffix.with_name(path_without_suffix.name + suffix) for suffix in (".png", ".pdf"))
-    figure.savefig(png, dpi=200, metadata={"Software": None})
-    with rc_context({"pdf.fonttype": 42}):  # TrueType, which journals ask for, instead of Type 3
-        figure.savefig(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    return png, pdf
 
 
 def _checked(comparisons: Sequence[Comparison]) -> Comparison:

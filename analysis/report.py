@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from analysis import paper_tables
 from analysis.calibration import Calibration
+from analysis.figure_files import Picture
 from analysis.grid import Grid
 from analysis.latex import Table
 from analysis.measure import Measured
 from analysis.measure import number as measured_number
 from analysis.paper_tables import interval, number, p_value
 from analysis.probabilities import Diagnostics, Number
-from analysis.report_pictures import Picture
 from analysis.run_facts import RunFacts
 from analysis.tables_probabilities import render_calibration, render_diagnostics
 from vs_sim.records import Transcript

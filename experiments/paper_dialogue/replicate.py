@@ -145,7 +145,7 @@ def run(study: Study, folder: RunFolder) -> bool:
 
 def report(folder: RunFolder, people: HumanReference, *, semantic: bool) -> None:
     """Both tables on the terminal and in the run folder, and the figure."""
-    from analysis.plots import save
+    from analysis.figure_files import save
     from analysis.tables import write_csv
 
     transcripts, planned, study = folder.transcripts(), folder.planned(), folder.manifest()["study"]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from analysis.compare import Comparison, compare
-from analysis.plots import STYLES, figure, save
+from analysis.figure_files import save
+from analysis.plots import STYLES, figure
 from analysis.samples import Arm, human_cents
 
 MakeArm = Callable[..., Arm]

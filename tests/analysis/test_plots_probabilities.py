@@ -6,7 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.calibration import Again, calibrate
-from analysis.plots import STYLES, save
+from analysis.figure_files import save
+from analysis.plots import STYLES
 from analysis.plots_probabilities import draw_entropies, draw_ranks, draw_reliability, figure
 from analysis.probabilities import ENTROPY_BINS, diagnose
 from tests.analysis.draws import draw, group, seeded

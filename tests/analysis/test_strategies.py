@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from analysis.figure_files import save
 from analysis.measure import render
-from analysis.plots import save
 from analysis.plots_strategies import figure
 from analysis.strategies import NOTES, TITLES, Persuasion, annotated, marks_of, persuasion, quantities, strategies
 from analysis.strategies_check import agree, check_strategies, render_agreement, render_check

@@ -63,7 +63,6 @@ def studied(tmp_path_factory):
         f"personas check {CROWD}",
     ],
 )
-@pytest.mark.filterwarnings("ignore:Glyph .* missing from font")  # the figures' font has no such signs
 def test_what_is_printed_fits_100_columns(command, studied, monkeypatch, arguments):
     monkeypatch.chdir(studied)
     code, out, err = command(*arguments.split())

@@ -85,6 +85,7 @@ def _checked(run: Path, incomplete: bool) -> tuple[RunFolder, RunFacts, list[Tra
 
 def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Transcript], arguments: argparse.Namespace) -> None:
     from analysis import bundle, methods_text, prose
+    from analysis.figure_files import GREY, save
     from analysis.latex import table
     from analysis.paper_tables import tables
     from analysis.tables import write_csv
@@ -106,7 +107,7 @@ def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Tran
     alike: list[str] = []
     (out / "figures").mkdir()
     for name, drawn, caption in _figures(out / "tables", folder, grid, transcripts, human, f"{note}{lost}".strip()):
-        bundle.save_figure(drawn, out / "figures" / name)
+        save(drawn, out / "figures" / name, (".pdf", ".svg", ".png", GREY), dpi=300)
         captions[name] = f"{caption} {note}".strip() + lost
         alike += [f"{name}: {a} and {b}" for a, b in bundle.alike_in_grey(drawn)]
 
@@ -162,7 +163,7 @@ def _figures(
     study, planned = folder.manifest()["study"], folder.planned()
     seed, n_rounds = int(study["seed"]), int(study["rounds"])
     arms = list(labels(planned).values())
-    others = [] if human is None else humans(human, [t.spec.id for t in transcripts])[0]
+    others = [] if human is None else humans(human, [t.spec.id for t in transcripts], study["scenario"])[0]
 
     def paged(name: str, of: Sequence[str], size: int) -> Iterator[tuple[str, list[str]]]:
         for i in range(0, len(of), size):

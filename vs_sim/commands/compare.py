@@ -46,7 +46,8 @@ def compare_and_draw(run: Path) -> None:
 
 
 def _print_and_draw(run: Path, grid: Grid, human: Path | None) -> None:
-    from analysis.plots import MAX_ARMS, figure, save
+    from analysis.figure_files import save
+    from analysis.plots import MAX_ARMS, figure
     from analysis.tables import render, write_csv
     from vs_sim.commands.people import machinery_note, writing
     from vs_sim.store import RunFolder

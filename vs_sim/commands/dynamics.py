@@ -107,7 +107,7 @@ def _print_and_draw(
 ) -> None:
     from analysis import curves, measure
     from analysis.dynamics import NOTES
-    from analysis.plots import save
+    from analysis.figure_files import save
     from analysis.plots_dynamics import N_COLUMNS, figure
     from vs_sim.commands.people import machinery_note, writing
 

@@ -99,7 +99,8 @@ def _speeches(folder: Path, name: str) -> tuple[list[Speech], list[str]]:
 
 def _print_and_draw(runs: list[Path], measured: list[Measured], notes: list[str]) -> None:
     from analysis.measure import render, write_csv
-    from analysis.plots import MAX_ARMS, save
+    from analysis.figure_files import save
+    from analysis.plots import MAX_ARMS
     from analysis.plots_language import figure
     from vs_sim.commands.people import machinery_note, writing
 

@@ -87,7 +87,8 @@ def _probabilities(arguments: argparse.Namespace) -> int:
 
 
 def _draw(run: Path, found: list[Diagnostics], calibrations: list[Calibration]) -> None:
-    from analysis.plots import MAX_ARMS, save
+    from analysis.figure_files import save
+    from analysis.plots import MAX_ARMS
     from analysis.plots_probabilities import figure
     from vs_sim.errors import RunFolderError
 

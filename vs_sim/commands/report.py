@@ -11,9 +11,9 @@ from vs_sim.commands import Verbs, verb
 
 if TYPE_CHECKING:
     from analysis.dynamics import Course
+    from analysis.figure_files import Picture
     from analysis.grid import Grid
     from analysis.report import Block, RunPart
-    from analysis.report_pictures import Picture
     from analysis.report_transcripts import Recorded
     from analysis.samples import Cleaning
     from vs_sim.errors import InputError
@@ -128,17 +128,17 @@ def _amounts(folder: RunFolder, study: dict[str, Any], transcripts: list[Transcr
 
 
 def _comparison_pictures(grid: Grid, note: str) -> list[Picture]:
+    from analysis.figure_files import as_picture
     from analysis.plots import MAX_ARMS, figure
     from analysis.plots_forest import forest
-    from analysis.report_pictures import picture
 
     pictures = []
     for i in range(0, len(grid.comparisons), MAX_ARMS):
         chosen = grid.comparisons[i : i + MAX_ARMS]
         title = "Distributions (left) and cumulative distributions (right)" + (" against the humans" if chosen[0].n_human else "")
-        pictures.append(picture(title, figure(chosen, note=note), "The distributions whose numbers are in the tables below."))
+        pictures.append(as_picture(title, figure(chosen, note=note), "The distributions whose numbers are in the tables below."))
     title = "Every condition and model with its 95 % intervals"
-    return [*pictures, picture(title, forest(grid.comparisons, note=note), "The numbers of the tables below as points with intervals.")]
+    return [*pictures, as_picture(title, forest(grid.comparisons, note=note), "The numbers of the tables below as points with intervals.")]
 
 
 def _measured(folder: RunFolder, prefix: str, human: Path | None, note: str, transcripts: list[Transcript]) -> list[Block]:
@@ -146,10 +146,10 @@ def _measured(folder: RunFolder, prefix: str, human: Path | None, note: str, tra
 
 
 def _language(run: Path, prefix: str, human: Path | None, note: str) -> Block:
+    from analysis.figure_files import as_picture
     from analysis.plots import MAX_ARMS
     from analysis.plots_language import figure
     from analysis.report import measured_block
-    from analysis.report_pictures import picture
     from vs_sim.commands.language import measured_language
 
     measured, notes = measured_language([run], human, False)
@@ -157,7 +157,9 @@ def _language(run: Path, prefix: str, human: Path | None, note: str) -> Block:
     pictures = []
     for i in range(0, len(labels), MAX_ARMS):
         chosen = [m for m in measured if m.label in labels[i : i + MAX_ARMS]]
-        pictures.append(picture("Language of the persuadees", figure(chosen, note=note), "The numbers of the table below, with intervals."))
+        pictures.append(
+            as_picture("Language of the persuadees", figure(chosen, note=note), "The numbers of the table below, with intervals.")
+        )
     heading = "Language of the persuadees: mean over conversations"
     return measured_block(prefix, "language", heading, measured, pictures, notes)
 
@@ -165,9 +167,9 @@ def _language(run: Path, prefix: str, human: Path | None, note: str) -> Block:
 def _dynamics(folder: RunFolder, prefix: str, human: Path | None, note: str, transcripts: list[Transcript]) -> Block:
     from analysis.curves import curves
     from analysis.dynamics import NOTES, dynamics, stop_reasons
+    from analysis.figure_files import as_picture
     from analysis.plots_dynamics import N_COLUMNS, figure
     from analysis.report import Block, measured_block
-    from analysis.report_pictures import picture
     from vs_sim.commands.dynamics import courses_of
     from vs_sim.commands.people import humans
     from vs_sim.show import scale_of
@@ -181,7 +183,7 @@ def _dynamics(folder: RunFolder, prefix: str, human: Path | None, note: str, tra
     read, _ = courses_of(transcripts, folder.planned(), n_rounds, folder.path)
     people: list[Course] = []
     if human is not None:
-        others, _ = humans(human, [transcript.spec.id for transcript in transcripts])
+        others, _ = humans(human, [transcript.spec.id for transcript in transcripts], study["scenario"])
         people, _ = courses_of(others, [transcript.spec for transcript in others], n_rounds, human)
     measured = dynamics(read, people, n_rounds, seed=seed)
     drawn = curves(read, people, n_rounds, seed=seed)
@@ -190,18 +192,18 @@ def _dynamics(folder: RunFolder, prefix: str, human: Path | None, note: str, tra
     pictures = []
     for i in range(0, len(labels), N_COLUMNS):
         shown = figure([c for c in drawn if c.label in labels[i : i + N_COLUMNS]], note=note)
-        pictures.append(picture("What has happened by each round", shown, "Shares over the rounds; the table below has their totals."))
+        pictures.append(as_picture("What has happened by each round", shown, "Shares over the rounds; the table below has their totals."))
     reasons = "; ".join(f"{label}: " + ", ".join(f"{reason} {n}" for reason, n in counts.items()) for label, counts in ended.items())
     heading = f"Course of the dialogues, rounds 1 to {n_rounds}: mean over conversations"
     return measured_block(prefix, "dynamics", heading, measured, pictures, [f"Ended by: {reasons}.", *NOTES])
 
 
 def _probabilities(folder: RunFolder, prefix: str) -> list[Block]:
+    from analysis.figure_files import as_picture
     from analysis.plots import MAX_ARMS
     from analysis.plots_probabilities import figure
     from analysis.probabilities import PARTS, diagnose
     from analysis.report import probabilities_block
-    from analysis.report_pictures import picture
     from vs_sim.commands.probabilities import calibrations_of, groups_of
 
     study, groups, left_out = groups_of(folder)
@@ -214,5 +216,5 @@ def _probabilities(folder: RunFolder, prefix: str) -> list[Block]:
     for i in range(0, len(arms), MAX_ARMS):
         page = set(arms[i : i + MAX_ARMS])
         shown = figure([d for d in found if d.arm in page], [c for c in calibrations if c.arm in page])
-        pictures.append(picture("Stated probabilities: rank of the drawn candidate, entropy", shown, "The table below has the means."))
+        pictures.append(as_picture("Stated probabilities: rank of the drawn candidate, entropy", shown, "The table below has the means."))
     return [probabilities_block(prefix, found, calibrations, left_out, pictures)]

@@ -167,7 +167,7 @@ def _print_and_draw(
     import pandas as pd
 
     from analysis.measure import WIDTH, render, tidy
-    from analysis.plots import save
+    from analysis.figure_files import save
     from analysis.plots_strategies import N_CONDITIONS, figure
     from analysis.strategies_check import render_check
     from vs_sim.commands.people import writing
