@@ -158,12 +158,12 @@ def _new(study: Study, role: Role, who: Persona, arm: Condition, n: int, begun: 
     return next(spec for spec in plan(one) if spec.id not in begun)
 
 
-def people_who_played(path: Path, scenario: dict[str, Any] | None) -> tuple[list[Transcript], str] | None:
+def people_who_played(path: Path, scenario: dict[str, Any]) -> tuple[list[Transcript], str] | None:
     """The dialogues of people who played the persuadee, as a human reference; None if the folder is not one of those.
 
     Args:
         path: the folder.
-        scenario: what the dialogues have to be about, as in a manifest; None if it does not matter.
+        scenario: what the dialogues have to be about, as in a manifest.
 
     Returns:
         The complete dialogues, and a line for tables on who these people are.
@@ -175,7 +175,7 @@ def people_who_played(path: Path, scenario: dict[str, Any] | None) -> tuple[list
     if not folder.manifest_path.is_file() or not (begun := folder.planned()) or any(s.persuadee_model != MODEL for s in begun):
         return None
     own = folder.manifest()["study"]["scenario"]
-    if scenario is not None and own != scenario:
+    if own != scenario:
         different = ", ".join(sorted(key for key in {*own, *scenario} if own.get(key) != scenario.get(key)))
         raise HumanDataError(f"{path}: these people played another scenario than the one compared with them (it differs in {different})")
     found = [t for t in folder.transcripts() if t.complete]

@@ -370,7 +370,7 @@ def test_people_who_played_are_the_reference_of_a_run_of_the_same_scenario(sit, 
     with (scenario / "decide.md").open("a", encoding="utf-8") as file:
         file.write("Think of cakes.")
     simulate(study_folder.write(rounds=1, scenario="cakes"), "cakes")
-    for verb in ("compare", "dynamics"):
+    for verb in ("compare", "dynamics", "language", "report", "bundle"):
         code, _, err = command(verb, "cakes", "--human", "played")
         assert code == 2
         assert "played: these people played another scenario than the one compared with them (it differs in prompts)" in err
@@ -379,7 +379,7 @@ def test_people_who_played_are_the_reference_of_a_run_of_the_same_scenario(sit, 
 def test_a_folder_in_which_nobody_came_to_the_end_is_no_reference(sit, study_folder):
     sit(study_folder.write(rounds=1), ["Hello."])
     with pytest.raises(HumanDataError, match="nobody has come to the end of a conversation yet"):
-        people_who_played(Path("played"), None)
+        people_who_played(Path("played"), load_scenario(DEFAULT).model_dump(mode="json"))
 
 
 def test_the_graph_remembers_turns_as_they_are_while_it_waits(sit, study_folder):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.strategy_runs import reference_of
 from tests.vs_sim.test_parse import read_cents
 from vs_sim.cli import main
 from vs_sim.errors import StudyError
@@ -189,3 +190,19 @@ def test_a_study_that_reads_what_is_said_is_about_money(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text('outcome = "stated"\n' + text, "utf-8")
     with pytest.raises(StudyError, match=r"study\.toml: outcome = 'stated' is read by rules that know money only, but the scenario's unit"):
         load_study(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """People who gave money."""
+    return reference_of(tmp_path_factory.mktemp("people") / "reference")
+
+
+@pytest.mark.parametrize("verb", ["compare", "language", "dynamics", "report", "bundle", "strategies compare"])
+def test_people_who_gave_money_are_no_reference_for_another_scale(
+    pledges: Path, people: Path, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*verb.split(), str(pledges), "--human", str(people)]) == 2
+    said = capsys.readouterr().err
+    assert "these people gave money, but this study's scenario has the unit '%'" in said or "the strategies are defined for one who asks for a donation" in said
+    assert not (pledges / "bundle").exists() and not (pledges / "report.html").exists()

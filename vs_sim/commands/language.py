@@ -78,8 +78,11 @@ def _people(reference: Path, runs: list[Path], n_rounds: int) -> list[Speech]:
     from vs_sim.commands.people import humans
     from vs_sim.store import RunFolder
 
-    own = [transcript.spec.id for run in runs for transcript in RunFolder(run).transcripts()]
-    transcripts, _ = humans(reference, own)
+    folders = [RunFolder(run) for run in runs]
+    own = [transcript.spec.id for folder in folders for transcript in folder.transcripts()]
+    scenarios = [folder.manifest()["study"]["scenario"] for folder in folders]
+    for scenario in [one for i, one in enumerate(scenarios) if one not in scenarios[:i]]:  # each run must fit; what they return is the same
+        transcripts, _ = humans(reference, own, scenario)
     return [replace(one, turns=one.turns[:n_rounds]) for one in speeches(transcripts, [t.spec for t in transcripts])]
 
 

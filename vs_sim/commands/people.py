@@ -102,7 +102,7 @@ def money_only(folder: RunFolder) -> None:
         raise InputError(f"{folder.path}: what is said in the chat is read by rules that know money only; this scenario's unit is {unit!r}")
 
 
-def humans(reference: Path, own: Collection[str], scenario: dict[str, Any] | None = None) -> tuple[list[Transcript], str]:
+def humans(reference: Path, own: Collection[str], scenario: dict[str, Any]) -> tuple[list[Transcript], str]:
     """The dialogues of a reference, checked, and what they are; those that are themselves compared (`own` ids) are left out.
 
     Where nobody else is in the reference, all stay: humans against themselves.
@@ -110,17 +110,23 @@ def humans(reference: Path, own: Collection[str], scenario: dict[str, Any] | Non
     Args:
         reference: a reference of human dialogues, or a folder of people who played the persuadee (`vs_sim.play`).
         own: ids of the conversations that are compared.
-        scenario: of the study that is compared, as in its manifest; None where it does not matter what the dialogues were about.
+        scenario: of the study that is compared, as in its manifest.
 
     Raises:
-        HumanDataError: if the folder is no reference, was changed after it was made, or people played another scenario.
+        HumanDataError: if the folder is no reference, was changed after it was made, or its people decided on something else.
     """
+    from vs_sim.errors import HumanDataError
     from vs_sim.human.reference import load_human
     from vs_sim.players import people_who_played
 
     played = people_who_played(reference, scenario)
     if played is None:
         found = load_human(reference)
+        unit = scenario["scale"]["unit"]
+        if unit != "cents":
+            raise HumanDataError(
+                f"{reference}: these people gave money, but this study's scenario has the unit {unit!r}; give people who played it, or none"
+            )
         transcripts, source = list(found.transcripts), f"{found.facts.source}, {reference}, version {found.facts.version[:12]}"
     else:
         transcripts, source = played

@@ -101,7 +101,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     transcripts = to_label(folder, everything=True)
     model, own = of_model(folder, arguments.model)
     read = persuasion(transcripts, marks_of(own), planned, n_rounds, "persuadee")
-    others, source = humans(arguments.human, [t.spec.id for t in transcripts])
+    others, source = humans(arguments.human, [t.spec.id for t in transcripts], study["scenario"])
     reference = load_human(arguments.human)
     by_people = annotated(reference)
     if not by_people:
