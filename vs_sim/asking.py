@@ -1,6 +1,7 @@
 """Questions to a model about finished dialogues: asked again until an answer can be used, so many at a time, stopped if nobody answers.
 
 Shared by those who read what was said (`vs_sim.second_reader`, `vs_sim.strategies`): what is asked and what an answer is held to is theirs.
+Every answer is durable in its part of the run folder before the next is asked for.
 """
 
 from __future__ import annotations
@@ -8,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
+
+from pydantic import ValidationError
 
 from vs_sim import prompts
 from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError, VsSimError
-from vs_sim.records import Call, Failure
+from vs_sim.records import Call, Failure, Record
+from vs_sim.store import RunFolder, appending
 
 if TYPE_CHECKING:
     from vs_sim.models import Model
-    from vs_sim.store import RunFolder
+    from vs_sim.study import RunOptions
 
 N_REASKS = 2
 """How often an answer that cannot be used is asked for again."""
@@ -26,6 +31,76 @@ _ENDPOINT_FAILURES_THAT_STOP = 3
 
 Read = TypeVar("Read")
 Item = TypeVar("Item")
+
+
+class Answer(Record):
+    """What a model made of one thing that it was asked about.
+
+    Attributes:
+        model: the model that was asked, ``"provider:model"``.
+        prompt: sha256 (64 hexadecimal digits) of all that the model was told besides the dialogue.
+        calls: what was asked, in order, with raw answers and usage.
+        failure: why nothing was read; None if something was.
+    """
+
+    model: str
+    prompt: str
+    calls: tuple[Call, ...] = ()
+    failure: Failure | None = None
+
+
+Kept = TypeVar("Kept", bound=Answer)
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Part(Generic[Kept, Key]):
+    """Where a run folder keeps the answers of one kind.
+
+    Attributes:
+        name: of the part of the folder.
+        kind: what a line holds.
+        one, things: what an answer, and what several things asked about are called in sentences.
+        key: which thing an answer is about.
+    """
+
+    name: str
+    kind: type[Kept]
+    one: str
+    things: str
+    key: Callable[[Kept], Key]
+
+    def rows(self, folder: RunFolder) -> list[Kept]:
+        """Every answer, oldest first.
+
+        Raises:
+            RunFolderError: if a line is no such answer.
+        """
+        rows = []
+        for path, number, line in folder.lines(self.name):
+            try:
+                rows.append(self.kind.model_validate_json(line))
+            except ValidationError as error:
+                raise RunFolderError(f"{path}, line {number}: is no {self.one}: {error.errors()[0]['msg']}") from None
+        return rows
+
+
+def answers(folder: RunFolder, part: Part[Kept, Key]) -> dict[str, dict[Key, Kept]]:
+    """The answers of a part of a run folder: model -> thing -> answer, of each model under the prompt that it was last used with.
+
+    A failure never replaces what was read. Answers under another prompt are another instrument's and are not mixed in.
+
+    Raises:
+        RunFolderError: if a line is no such answer.
+    """
+    found: dict[tuple[str, str], dict[Key, Kept]] = {}
+    last_prompt: dict[str, str] = {}
+    for row in part.rows(folder):
+        last_prompt[row.model] = row.prompt
+        one, key = found.setdefault((row.model, row.prompt), {}), part.key(row)
+        if row.failure is None or key not in one or one[key].failure is not None:
+            one[key] = row
+    return {model: found[model, prompt] for model, prompt in last_prompt.items()}
 
 
 @dataclass(frozen=True)
@@ -97,12 +172,78 @@ async def ask(
     raise AssertionError("unreachable: the loop returns or raises")
 
 
-def keep_prompt(folder: RunFolder, part: str, digest: str, prompt: str) -> None:
-    """Put a prompt beside the answers of a part of a run folder, under the digest that they name.
+@asynccontextmanager
+async def open_reader(model: str, study: dict[str, Any], *, run: RunOptions, say: Callable[[str], None]) -> AsyncIterator[Model]:
+    """A model that is ready to read: at temperature 0, or at its provider's default where the run's study says ``"default"``.
+
+    Args:
+        model: ``"provider:model"``.
+        study: study of the run as its manifest holds it.
+        run, say: as in `vs_sim.models.open_models`, whose errors it raises.
+    """
+    from vs_sim.models import open_models  # heavy, and not needed to look at what was read
+
+    temperature: float | Literal["default"] = "default" if study.get("temperature") == "default" else 0.0
+    schemas = study.get("json_schema", True)
+    async with open_models([model], run=run, temperature=temperature, top_p="default", json_schema=schemas, say=say) as models:
+        yield models[model]
+
+
+async def read_all(
+    folder: RunFolder,
+    part: Part[Kept, Key],
+    wanted: Sequence[Key],
+    read: Callable[[Key, Model, int], Awaitable[Kept]],
+    *,
+    model: str,
+    digest: str,
+    prompt: str,
+    run: RunOptions,
+    say: Callable[[str], None],
+    begun: Callable[[Sequence[Key]], str],
+) -> ReadResult:
+    """Ask a model about everything that it was not asked about yet, or failed at, under the same prompt.
+
+    Args:
+        folder, part: where the answers are kept.
+        wanted: what to ask about, each once.
+        read: (which, who is asked, earlier starts at which it failed) -> the answer.
+        model: ``"provider:model"``.
+        digest: of the prompt, as the answers name it.
+        prompt: kept beside the answers.
+        run: endpoints and limits.
+        say: told in a line what takes long.
+        begun: what is asked about now -> that line.
 
     Raises:
-        RunFolderError: if it cannot be written.
+        RunFolderError: the folder cannot be read or written, or another process asks for it.
+        ModelUnavailable, WeightsError, EndpointError: the model cannot be used.
     """
+    from vs_sim.models import default_concurrency
+
+    study = folder.manifest()["study"]
+    async with appending(folder, part.name) as append:
+        rows = [row for row in part.rows(folder) if (row.model, row.prompt) == (model, digest)]
+        done = {part.key(row) for row in rows if row.failure is None}
+        missing = [key for key in wanted if key not in done]
+        n_failed = Counter(part.key(row) for row in rows if row.failure is not None)
+
+        async def one(key: Key) -> Failure | None:
+            found = await read(key, opened, n_failed[key])
+            await append(found)
+            return found.failure
+
+        asking = _Asking(one, part.things)
+        if missing:
+            _keep_prompt(folder, part.name, digest, prompt)
+            async with open_reader(model, study, run=run, say=say) as opened:
+                say(begun(missing))
+                await asking.run(missing, run.concurrency or default_concurrency([model]))
+        return ReadResult(len(wanted), len(wanted) - len(missing) + asking.n_read, dict(asking.failures), asking.stopped)
+
+
+def _keep_prompt(folder: RunFolder, part: str, digest: str, prompt: str) -> None:
+    """Put a prompt beside the answers of a part of a run folder, under the digest that they name."""
     path = folder.path / part / f"prompt-{digest[:16]}.md"
     try:
         path.write_text(prompt + "\n", "utf-8")
@@ -111,7 +252,7 @@ def keep_prompt(folder: RunFolder, part: str, digest: str, prompt: str) -> None:
 
 
 @dataclass
-class Asking(Generic[Item]):
+class _Asking(Generic[Item]):
     """The questions of one start, so many at a time.
 
     Attributes:

@@ -16,6 +16,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Command
 
+from vs_sim.asking import open_reader
 from vs_sim.errors import ContextFull, EndpointError, ReplyError, StudyError, VsSimError
 from vs_sim.graph import Conversation, build_graph, step_name
 from vs_sim.manifest import manifest_of, study_content
@@ -35,7 +36,7 @@ from vs_sim.records import (
     VerbalizedDistribution,
     is_person,
 )
-from vs_sim.second_reader import open_reader, read_stated
+from vs_sim.second_reader import read_stated
 from vs_sim.store import RunFolder, Writer
 from vs_sim.study import Study
 

@@ -9,26 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import ValidationError
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from vs_sim import prompts
-from vs_sim.asking import Asking, ReadResult, ask, keep_prompt
-from vs_sim.errors import RunFolderError
+from vs_sim.asking import Answer, Part, ReadResult, answers, ask, read_all
 from vs_sim.evidence import read_answer
 from vs_sim.outcome import stated_donation
-from vs_sim.records import Call, Failure, Record, Role, StatedDonation, Transcript
-from vs_sim.store import RunFolder, appending
+from vs_sim.records import Role, StatedDonation, Transcript
+from vs_sim.store import RunFolder
 
 if TYPE_CHECKING:
     from vs_sim.models import Model
     from vs_sim.study import RunOptions
-
-PART = "readings"
 
 _SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -44,26 +37,21 @@ _MOST_TOKENS = 300
 _LONGEST_OFFERED = 300  # characters of a quote that an embedded model may choose
 
 
-class Reading(Record):
+class Reading(Answer):
     """What the second reader made of one dialogue.
 
     Attributes:
         conversation: id of the conversation.
-        model: the model that read, ``"provider:model"``.
-        prompt: sha256 (64 hexadecimal digits) of all that the model was told besides the dialogue.
         stated: the donation as read, with the place of the quoted words; None if the reading failed.
         quote: the words of the persuadee that the model gave as evidence; None for ``"undetermined"`` and for a failure.
-        calls: what was asked, in order, with raw answers and usage.
-        failure: why there is no reading; None if there is one.
     """
 
     conversation: str
-    model: str
-    prompt: str
     stated: StatedDonation | None
     quote: str | None = None
-    calls: tuple[Call, ...] = ()
-    failure: Failure | None = None
+
+
+_READINGS = Part("readings", Reading, "reading", "readings", lambda reading: reading.conversation)
 
 
 def prompt(utterances: Sequence[tuple[Role, str]]) -> str:
@@ -86,24 +74,7 @@ def readings(folder: RunFolder) -> dict[str, dict[str, Reading]]:
     Raises:
         RunFolderError: if a line is no reading.
     """
-    found: dict[tuple[str, str], dict[str, Reading]] = {}
-    last_prompt: dict[str, str] = {}
-    for reading in _rows(folder):
-        last_prompt[reading.model] = reading.prompt
-        one = found.setdefault((reading.model, reading.prompt), {})
-        if reading.stated is not None or reading.conversation not in one or one[reading.conversation].stated is None:
-            one[reading.conversation] = reading
-    return {model: found[model, prompt] for model, prompt in last_prompt.items()}
-
-
-def _rows(folder: RunFolder) -> list[Reading]:
-    rows = []
-    for path, number, line in folder.lines(PART):
-        try:
-            rows.append(Reading.model_validate_json(line))
-        except ValidationError as error:
-            raise RunFolderError(f"{path}, line {number}: is no reading: {error.errors()[0]['msg']}") from None
-    return rows
+    return answers(folder, _READINGS)
 
 
 async def read_stated(
@@ -122,47 +93,17 @@ async def read_stated(
         RunFolderError: the folder cannot be read or written, or another process reads for it.
         ModelUnavailable, WeightsError, EndpointError: the model cannot be used.
     """
-    from vs_sim.models import default_concurrency
-
-    study = folder.manifest()["study"]
-    wanted = [t for t in folder.transcripts() if t.complete]
+    wanted = {t.spec.id: t for t in folder.transcripts() if t.complete}
     if not everything:
-        wanted = [t for t in wanted if stated_donation(t.utterances).status == "undetermined"]
-    async with appending(folder, PART) as append:
-        rows = [r for r in _rows(folder) if (r.model, r.prompt) == (model, prompt_digest())]
-        done = {r.conversation for r in rows if r.stated is not None}
-        missing = [t for t in wanted if t.spec.id not in done]
-        n_failed = Counter(r.conversation for r in rows if r.stated is None)
+        wanted = {id_: t for id_, t in wanted.items() if stated_donation(t.utterances).status == "undetermined"}
 
-        async def read(transcript: Transcript) -> Failure | None:
-            reading = await _reading(transcript, opened, n_failed[transcript.spec.id])
-            await append(reading)
-            return reading.failure
+    async def read(id_: str, opened: Model, n_failed_before: int) -> Reading:
+        return await _reading(wanted[id_], opened, n_failed_before)
 
-        reader = Asking(read, "readings")
-        if missing:
-            keep_prompt(folder, PART, prompt_digest(), prompt([]))
-            async with open_reader(model, study, run=run, say=say) as opened:
-                say(f"{model} reads {len(missing)} dialogues")
-                await reader.run(missing, run.concurrency or default_concurrency([model]))
-        return ReadResult(len(wanted), len(wanted) - len(missing) + reader.n_read, dict(reader.failures), reader.stopped)
-
-
-@asynccontextmanager
-async def open_reader(model: str, study: dict[str, Any], *, run: RunOptions, say: Callable[[str], None]) -> AsyncIterator[Model]:
-    """A model that is ready to read: at temperature 0, or at its provider's default where the run's study says ``"default"``.
-
-    Args:
-        model: ``"provider:model"``.
-        study: study of the run as its manifest holds it.
-        run, say: as in `vs_sim.models.open_models`, whose errors it raises.
-    """
-    from vs_sim.models import open_models  # heavy, and not needed to look at what was read
-
-    temperature: float | Literal["default"] = "default" if study.get("temperature") == "default" else 0.0
-    schemas = study.get("json_schema", True)
-    async with open_models([model], run=run, temperature=temperature, top_p="default", json_schema=schemas, say=say) as models:
-        yield models[model]
+    told = {"model": model, "digest": prompt_digest(), "prompt": prompt([])}
+    return await read_all(
+        folder, _READINGS, [*wanted], read, **told, run=run, say=say, begun=lambda missing: f"{model} reads {len(missing)} dialogues"
+    )
 
 
 async def _reading(transcript: Transcript, model: Model, n_failed_before: int) -> Reading:

@@ -16,25 +16,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import ValidationError
-
 from vs_sim import parse, prompts
-from vs_sim.asking import Asking, ReadResult, ask, keep_prompt
+from vs_sim.asking import Answer, Part, ReadResult, answers, ask, read_all
 from vs_sim.errors import InputError, ReplyError, RunFolderError
 from vs_sim.evidence import spans_of
-from vs_sim.records import Call, Failure, Record, Role, Transcript
-from vs_sim.store import RunFolder, appending
+from vs_sim.records import Record, Role, Transcript
+from vs_sim.store import RunFolder
 
 if TYPE_CHECKING:
     from vs_sim.models import Model
     from vs_sim.study import RunOptions
 
-PART = "strategies"
 NONE = "none"
 """What a turn is labelled with that uses no strategy."""
 N_BEFORE = 4
@@ -74,25 +70,17 @@ class Label(Record):
     span: tuple[int, int]
 
 
-class TurnLabels(Record):
+class TurnLabels(Answer):
     """What a model made of one turn.
 
     Attributes:
         conversation, turn: which turn, as in `TurnId`.
-        model: the model that labelled, ``"provider:model"``.
-        prompt: sha256 (64 hexadecimal digits) of all that the model was told besides the dialogue.
         labels: the strategies, each once; none for a turn without; None if the labelling failed.
-        calls: what was asked, in order, with raw answers and usage.
-        failure: why there are no labels; None if there are.
     """
 
     conversation: str
     turn: int
-    model: str
-    prompt: str
     labels: tuple[Label, ...] | None
-    calls: tuple[Call, ...] = ()
-    failure: Failure | None = None
 
     @property
     def id(self) -> TurnId:
@@ -103,6 +91,9 @@ class TurnLabels(Record):
     def strategies(self) -> frozenset[Strategy] | None:
         """The set of strategies; empty for a turn without; None if the labelling failed."""
         return None if self.labels is None else frozenset(label.strategy for label in self.labels)
+
+
+_LABELS = Part("strategies", TurnLabels, "labelled turn", "turns", lambda labels: labels.id)
 
 
 def schema(quotes: Sequence[str] | None = None) -> dict[str, Any]:
@@ -202,24 +193,7 @@ def labelled(folder: RunFolder) -> dict[str, dict[TurnId, TurnLabels]]:
     Raises:
         RunFolderError: if a line is no labelled turn.
     """
-    found: dict[tuple[str, str], dict[TurnId, TurnLabels]] = {}
-    last_prompt: dict[str, str] = {}
-    for row in _rows(folder):
-        last_prompt[row.model] = row.prompt
-        one = found.setdefault((row.model, row.prompt), {})
-        if row.labels is not None or row.id not in one or one[row.id].labels is None:
-            one[row.id] = row
-    return {model: found[model, words] for model, words in last_prompt.items()}
-
-
-def _rows(folder: RunFolder) -> list[TurnLabels]:
-    rows = []
-    for path, number, line in folder.lines(PART):
-        try:
-            rows.append(TurnLabels.model_validate_json(line))
-        except ValidationError as error:
-            raise RunFolderError(f"{path}, line {number}: is no labelled turn: {error.errors()[0]['msg']}") from None
-    return rows
+    return answers(folder, _LABELS)
 
 
 def persuader_turns(transcript: Transcript) -> list[TurnId]:
@@ -281,30 +255,17 @@ async def label_strategies(
         RunFolderError: the folder cannot be read or written, has nothing to label, or another process labels it.
         ModelUnavailable, WeightsError, EndpointError: the model cannot be used.
     """
-    from vs_sim.models import default_concurrency
-    from vs_sim.second_reader import open_reader
-
-    study = folder.manifest()["study"]
     wanted = {t.spec.id: t for t in to_label(folder, n=n, everything=everything)}
     turns = [turn for transcript in wanted.values() for turn in persuader_turns(transcript)]
-    async with appending(folder, PART) as append:
-        rows = [row for row in _rows(folder) if (row.model, row.prompt) == (model, prompt_digest())]
-        done = {row.id for row in rows if row.labels is not None}
-        missing = [turn for turn in turns if turn not in done]
-        n_failed = Counter(row.id for row in rows if row.labels is None)
 
-        async def label(turn: TurnId) -> Failure | None:
-            found = await _label(wanted[turn.conversation], turn, opened, n_failed[turn])
-            await append(found)
-            return found.failure
+    async def label(turn: TurnId, opened: Model, n_failed_before: int) -> TurnLabels:
+        return await _label(wanted[turn.conversation], turn, opened, n_failed_before)
 
-        asking = Asking(label, "turns")
-        if missing:
-            keep_prompt(folder, PART, prompt_digest(), prompt([("persuader", "...")], 0))
-            async with open_reader(model, study, run=run, say=say) as opened:
-                say(f"{model} labels {len(missing)} turns of {len({turn.conversation for turn in missing})} dialogues")
-                await asking.run(missing, run.concurrency or default_concurrency([model]))
-        return ReadResult(len(turns), len(turns) - len(missing) + asking.n_read, dict(asking.failures), asking.stopped)
+    def begun(missing: Sequence[TurnId]) -> str:
+        return f"{model} labels {len(missing)} turns of {len({turn.conversation for turn in missing})} dialogues"
+
+    told = {"model": model, "digest": prompt_digest(), "prompt": prompt([("persuader", "...")], 0)}
+    return await read_all(folder, _LABELS, turns, label, **told, run=run, say=say, begun=begun)
 
 
 async def _label(transcript: Transcript, turn: TurnId, model: Model, n_failed_before: int) -> TurnLabels:
