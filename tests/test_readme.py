@@ -36,7 +36,7 @@ def run(command: list[str], folder: Path, typed: str = "", **environment: str) -
     programs = Path(sys.executable).parent
     env = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", **environment}
     env.pop("OPENAI_API_KEY", None)
-    done = subprocess.run(command, cwd=folder, env=env, input=typed, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, cwd=folder, env=env, input=typed, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -111,7 +111,9 @@ def test_main_command_runs_on_the_small_embedded_model(checkout: Path) -> None:
     command = commands.strip().splitlines()[-1].removeprefix(".venv/bin/")
     study = checkout / "experiments" / "quickstart" / "study.toml"
     study.write_text(study.read_text().replace("n_persuadees = 3", "n_persuadees = 1").replace("rounds = 2", "rounds = 1"))
-    output = run(["bash", "-c", f"{command} --model embedded:smollm2-135m"], checkout)
+    # Such a small model fails at times; the same command then runs what is missing, as the README says.
+    again = f"for i in 1 2 3; do {command} --model embedded:smollm2-135m && exit; done; exit 1"
+    output = run(["bash", "-c", again], checkout)
     assert "2 of 2 conversations are complete" in output
     assert (checkout / "runs" / "quickstart-smollm2-135m" / "comparison.png").is_file()
 
