@@ -136,7 +136,9 @@ def audit(path: Path) -> Audit:
 
 def _found(path: Path) -> tuple[str, list[_Labelled | None]]:
     """What the labels are, and the dialogues, None for each without one."""
-    if (path / "reference.json").is_file():
+    from vs_sim.store import RunFolder
+
+    if RunFolder(path).is_reference:
         return ANNOTATED, list(_of_reference(path))
     if (path / "manifest.json").is_file():
         return DECIDED, list(_of_run(path))

@@ -17,7 +17,7 @@ from vs_sim.columns import TABLES, frame
 from vs_sim.errors import RunFolderError
 from vs_sim.human.reference import person
 from vs_sim.personas import ATTRIBUTES, Persona, render
-from vs_sim.records import Call, ConversationSpec, Role, Transcript, VerbalizedDistribution
+from vs_sim.records import Call, ConversationSpec, Role, Transcript, VerbalizedDistribution, is_person
 from vs_sim.store import RunFolder
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def load_run(path: str | Path) -> Run:
     folder = RunFolder(path)
     manifest = folder.manifest()
     reference = None
-    if (folder.path / "reference.json").is_file():
+    if folder.is_reference:
         from vs_sim.human.reference import load_human
 
         human = load_human(folder.path)
@@ -112,10 +112,10 @@ def _conversations(
     second = _readings(folder, study)
     calls_of: dict[str, list[Row]] = {}
     for call in calls:
-        if not call["model"].startswith("human:"):  # what a person typed costs no tokens
+        if not is_person(call["model"]):  # what a person typed costs no tokens
             calls_of.setdefault(call["conversation"], []).append(call)
     for spec in specs.values():
-        condition = {} if spec.persuadee_model.startswith("human:") else conditions.get(spec.condition, {})
+        condition = {} if is_person(spec.persuadee_model) else conditions.get(spec.condition, {})
         k = condition.get("k")
         mine = calls_of.get(spec.id, [])
         yield {

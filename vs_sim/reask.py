@@ -102,7 +102,7 @@ def recorded_study(folder: RunFolder) -> Study:
         RunFolderError: its study cannot be read by this version, or the folder holds humans.
     """
     manifest = folder.manifest()
-    if "reference" in manifest:
+    if folder.is_reference:
         raise RunFolderError(f"{folder.path} holds people, who state no probabilities; expected the folder of a run")
     content = {key: value for key, value in manifest["study"].items() if key != "prompts_sha256"}
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vs_sim.records import ConversationSpec, Decision, Transcript, Turn, VerbalizedDistribution, printable
+from vs_sim.records import ConversationSpec, Decision, Transcript, Turn, VerbalizedDistribution, is_person, printable
 from vs_sim.scenario import Scale
 from vs_sim.terminal import Line, columns, filled, shortened
 
@@ -20,7 +20,7 @@ def arm_name(spec: ConversationSpec) -> str:
 
 def _human(spec: ConversationSpec) -> bool:
     """Whether people alone spoke: nothing is known of how long they took, and no model was asked."""
-    return spec.persuader_model.startswith("human:") and spec.persuadee_model.startswith("human:")
+    return is_person(spec.persuader_model) and is_person(spec.persuadee_model)
 
 
 def scale_of(study: Mapping[str, Any]) -> Scale | None:

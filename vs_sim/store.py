@@ -105,6 +105,11 @@ class RunFolder:
         """Path of the manifest."""
         return self.path / "manifest.json"
 
+    @property
+    def is_reference(self) -> bool:
+        """Whether it holds human dialogues that were imported (`vs_sim.human.reference`), not a run."""
+        return (self.path / "reference.json").is_file()
+
     def manifest(self) -> dict[str, Any]:
         """The manifest as stored.
 

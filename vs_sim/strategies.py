@@ -224,7 +224,7 @@ def to_label(folder: RunFolder, *, n: int | None = None, everything: bool = Fals
     found = [t for t in found if persuader_turns(t)]
     if not found:
         raise RunFolderError(f"{folder.path}: no complete conversation has a turn of the persuader; there is nothing to label")
-    if (folder.path / "reference.json").is_file() and not everything:
+    if folder.is_reference and not everything:
         from vs_sim.human.reference import load_human
 
         annotated = {a.conversation for a in load_human(folder.path).annotations if a.annotated}

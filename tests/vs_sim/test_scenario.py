@@ -204,5 +204,8 @@ def test_people_who_gave_money_are_no_reference_for_another_scale(
 ) -> None:
     assert main([*verb.split(), str(pledges), "--human", str(people)]) == 2
     said = capsys.readouterr().err
-    assert "these people gave money, but this study's scenario has the unit '%'" in said or "the strategies are defined for one who asks for a donation" in said
+    assert (
+        "these people gave money, but this study's scenario has the unit '%'" in said
+        or "the strategies are defined for one who asks for a donation" in said
+    )
     assert not (pledges / "bundle").exists() and not (pledges / "report.html").exists()

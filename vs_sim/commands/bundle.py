@@ -65,7 +65,7 @@ def _checked(run: Path, incomplete: bool) -> tuple[RunFolder, RunFacts, list[Tra
 
     folder = RunFolder(run)
     manifest = folder.manifest()
-    if "reference" in manifest:
+    if folder.is_reference:
         raise RunFolderError(f"{run} holds people; expected the folder of a run (give people with --human)")
     transcripts = folder.transcripts()
     facts = run_facts(manifest, folder.planned(), transcripts)
@@ -255,7 +255,9 @@ def _requests(out: Path, folder: RunFolder, transcripts: list[Transcript]) -> st
 
 
 def _of_people(transcript: Transcript) -> bool:
-    return any(model.startswith("human:") for model in (transcript.spec.persuader_model, transcript.spec.persuadee_model))
+    from vs_sim.records import is_person
+
+    return any(map(is_person, (transcript.spec.persuader_model, transcript.spec.persuadee_model)))
 
 
 def _readme(out: Path, facts: RunFacts, note: str, captions: dict[str, str], alike: list[str], requests: str) -> str:

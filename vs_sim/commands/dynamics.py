@@ -110,11 +110,12 @@ def _print_and_draw(
     from analysis.figure_files import save
     from analysis.plots_dynamics import N_COLUMNS, figure
     from vs_sim.commands.people import machinery_note, writing
+    from vs_sim.records import is_person
 
     note = machinery_note([m.model for m in measured])
     reasons = (f"{label}: " + ", ".join(f"{reason} {n}" for reason, n in counts.items()) for label, counts in ended.items())
     heading = f"Course of the dialogues, rounds 1 to {n_rounds}: mean over conversations"
-    by_people = all(m.model.startswith("human:") for m in measured)  # how their dialogues were ended is not recorded
+    by_people = all(is_person(m.model) for m in measured)  # how their dialogues were ended is not recorded
     ending = [] if by_people else [f"Ended by: {'; '.join(reasons)}."]
     print(measure.render(measured, heading, [*([note] if note else []), *missing, *ending, *NOTES]))
     labels = list(ended)

@@ -92,7 +92,7 @@ def _agreement(arguments: argparse.Namespace) -> int:
     money_only(folder)
     random_seed = _seed(folder)
     people = {t.spec.id: t.spec.persuadee for t in folder.transcripts() if t.complete}
-    if _is_reference(folder):
+    if folder.is_reference:
         from vs_sim.human.reference import person
 
         people = {id_: person(persona) for id_, persona in people.items()}  # who took part twice is one person
@@ -103,10 +103,6 @@ def _agreement(arguments: argparse.Namespace) -> int:
         return 0
     print("\n".join([*_table(found), *_notes(readers)]))
     return 0
-
-
-def _is_reference(folder: RunFolder) -> bool:
-    return (folder.path / "reference.json").is_file()
 
 
 def _readers(folder: RunFolder, sheets: Sequence[Path]) -> dict[str, dict[str, StatedDonation]]:
@@ -123,7 +119,7 @@ def _readers(folder: RunFolder, sheets: Sequence[Path]) -> dict[str, dict[str, S
     readers = {"rules": {t.spec.id: stated_donation(t.utterances) for t in transcripts}}
     for model, read in readings(folder).items():
         readers[model] = {id_: r.stated for id_, r in read.items() if r.stated is not None}
-    if _is_reference(folder):
+    if folder.is_reference:
         readers["annotators"] = _annotators(folder)
     for sheet in sheets:
         name = sheet.stem if sheet.stem not in readers else str(sheet)

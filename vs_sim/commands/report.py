@@ -99,7 +99,7 @@ def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleani
         grid = without_path(grid_of(run, cleaning, None, human), human)
         blocks.append(comparison_block(prefix, grid, facts, note, _comparison_pictures(grid, note)))
         blocks += _measured(folder, prefix, human, note, transcripts)
-        if "reference" not in manifest:  # people state no probabilities
+        if not folder.is_reference:  # people state no probabilities
             blocks += _probabilities(folder, prefix)
     part = RunPart(
         id=prefix,

@@ -262,15 +262,11 @@ def _seed(folder: RunFolder) -> int:
     return int(folder.manifest()["study"].get("seed", 0))
 
 
-def _is_reference(folder: RunFolder) -> bool:
-    return (folder.path / "reference.json").is_file()
-
-
 def _annotated_reference(folder: RunFolder) -> bool:
     """True for a reference of which some dialogues are annotated: coders see those, so that they can be held against the annotators."""
     from vs_sim.human.reference import load_human
 
-    return _is_reference(folder) and any(a.annotated for a in load_human(folder.path).annotations)
+    return folder.is_reference and any(a.annotated for a in load_human(folder.path).annotations)
 
 
 def _agreement(arguments: argparse.Namespace) -> int:
@@ -285,7 +281,7 @@ def _agreement(arguments: argparse.Namespace) -> int:
     folder = RunFolder(arguments.run)
     transcripts = to_label(folder, everything=True)
     readers: dict[str, Marks] = {name: marks_of(found) for name, found in labelled(folder).items()}
-    if _is_reference(folder) and (by_people := annotated(load_human(folder.path))):
+    if folder.is_reference and (by_people := annotated(load_human(folder.path))):
         readers["annotators"] = by_people
     for i, sheet in enumerate(arguments.labels):
         if sheet.resolve() in {other.resolve() for other in arguments.labels[:i]}:
@@ -297,6 +293,6 @@ def _agreement(arguments: argparse.Namespace) -> int:
             f"{arguments.run}: {have} labelled its turns, expected two at least to agree; vs-sim strategies label adds a model, "
             "vs-sim strategies sheet people (--labels)"
         )
-    found = agree(readers, _who(transcripts, humans=_is_reference(folder)), seed=_seed(folder))
+    found = agree(readers, _who(transcripts, humans=folder.is_reference), seed=_seed(folder))
     print(json.dumps(found.model_dump(mode="json"), indent=2) if arguments.json else render_agreement(found))
     return 0

@@ -11,6 +11,7 @@ from typing import Any
 from vs_sim.columns import ABOUT
 from vs_sim.human.reference import CITATION, LICENCE, SOURCE
 from vs_sim.load import Run, unit_of
+from vs_sim.records import is_person
 
 _WIDTH = 120
 
@@ -99,7 +100,7 @@ def _what(run: Run) -> str:
 
 def _human_players(study: Mapping[str, Any]) -> list[str]:
     models = dict.fromkeys([study.get("persuader_model", ""), *study.get("persuadee_models", [])])
-    return [model for model in models if model.startswith("human:")]
+    return [model for model in models if is_person(model)]
 
 
 def _counts(run: Run) -> str:
