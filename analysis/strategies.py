@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.language import labels
-from analysis.measure import Measured, Quantity, measure
+from analysis.measure import Measured, Quantity, measure_all
 from vs_sim.human.reference import HumanReference, person
 from vs_sim.records import ConversationSpec, Role, Transcript
 from vs_sim.strategies import Strategy, TurnId, TurnLabels, persuader_turns
@@ -49,13 +49,13 @@ class Persuasion:
     Attributes:
         label: name of the condition, with the model behind it where there are several models.
         model: the persuadee's model.
-        person: who resembles themselves: the person behind the persuadee's or the persuader's persona.
+        persona: who resembles themselves: the person behind the persuadee's or the persuader's persona.
         turns: the strategies of each of the persuader's turns, in order; None for a turn that is not labelled.
     """
 
     label: str
     model: str
-    person: str
+    persona: str
     turns: tuple[frozenset[Strategy] | None, ...]
 
     @property
@@ -151,18 +151,4 @@ def strategies(read: Sequence[Persuasion], human: Sequence[Persuasion], *, seed:
     groups: dict[str, list[Persuasion]] = {}
     for one in read:
         groups.setdefault(one.label, []).append(one)
-    return [
-        measure(
-            quantity,
-            label,
-            group[0].model,
-            [value(one) for one in group],
-            [one.person for one in group],
-            [value(one) for one in human],
-            [one.person for one in human],
-            seed=seed,
-            n_resamples=n_resamples,
-        )
-        for label, group in groups.items()
-        for quantity, value in quantities()
-    ]
+    return measure_all(quantities(), groups, human, seed=seed, n_resamples=n_resamples)

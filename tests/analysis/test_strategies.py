@@ -50,9 +50,9 @@ def test_conversations_are_cut_at_the_rounds_and_named_by_who_resembles_themselv
     run = [transcript("a", number=3), transcript("b", SAID[:1]), transcript("c", failed=True)]
     marks = {TurnId("a", 0): frozenset({A}), TurnId("a", 4): frozenset({B})}
     first, second = persuasion(run, marks, [t.spec for t in run], 2, "persuadee")
-    assert (first.label, first.person, first.turns) == ("secret-arm", "secret-person3", (frozenset({A}), None))
+    assert (first.label, first.persona, first.turns) == ("secret-arm", "secret-person3", (frozenset({A}), None))
     assert (second.turns, second.whole, first.whole) == ((None,), False, False)
-    assert persuasion(run, marks, [t.spec for t in run], 2, "persuader")[0].person == "secret-asker"
+    assert persuasion(run, marks, [t.spec for t in run], 2, "persuader")[0].persona == "secret-asker"
 
 
 def test_shares_by_hand():
