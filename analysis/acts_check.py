@@ -8,7 +8,6 @@ disagree as well, so that 1 cannot be reached.
 from __future__ import annotations
 
 import hashlib
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,10 +17,12 @@ import numpy.typing as npt
 
 from analysis.acts import Act, acts
 from analysis.dynamics import agrees, read_rounds
-from analysis.scores import Scores, cell, f1, scores, share
+from analysis.numbers import share
+from analysis.scores import Scores, cell, f1, scores
 from analysis.uncertainty import bootstrap_ratio
 from vs_sim.human.reference import HumanReference, person
 from vs_sim.records import Record
+from vs_sim.terminal import wrapped
 
 Unit = Literal["sentence", "turn", "dialogue"]
 _RESISTS = frozenset({"negative-reaction-to-donation", "disagree-donation", "disagree-donation-more"})
@@ -221,15 +222,16 @@ def render(checked: Sequence[Checked], first: FirstAgreement) -> str:
         lines.append(f"{'':<17}{'labelled':>9}{'found':>7}{'precision':>17}{'recall':>17}{'F1':>17}{'F1 tuned':>11}")
         for c in rows:
             cells = (cell(getattr(c, k), getattr(c, f"{k}_low"), getattr(c, f"{k}_high")) for k in ("precision", "recall", "f1"))
-            lines.append(f"{c.act:<17}{c.n_annotated:>9}{c.n_found:>7}" + "".join(f"{x:>17}" for x in cells) + f"{share(c.f1_tuned):>11}")
+            tuned = share(c.f1_tuned, 2)
+            lines.append(f"{c.act:<17}{c.n_annotated:>9}{c.n_found:>7}" + "".join(f"{x:>17}" for x in cells) + f"{tuned:>11}")
     if first.mean_difference is not None:
         ends = "" if first.low is None or first.high is None else f" [{first.low:+.2f}, {first.high:+.2f}]"
         said = (
             f"Round of the first agreement: {first.n_labelled} of {first.n_dialogues} dialogues have one by people's labels, "
-            f"{first.n_read} by the rules, {first.n_both} by both; there it is the same round in {share(first.share_same)}, at most one "
-            f"off in {share(first.share_near)}, and the rules are {first.mean_difference:+.2f}{ends} rounds late on average (-: early)."
+            f"{first.n_read} by the rules, {first.n_both} by both; there it is the same round in {share(first.share_same, 2)}, at most one "
+            f"off in {share(first.share_near, 2)}, and the rules are {first.mean_difference:+.2f}{ends} rounds late on average (-: early)."
         )
-        lines += ["", *textwrap.wrap(said, 100, subsequent_indent="  ")]
+        lines += ["", *wrapped(said, indent="  ")]
     notes = (
         "In brackets: 95 % interval (people drawn with replacement). F1 tuned: on the dialogues that were in sight when the rules were "
         "made, which flatters them.",
@@ -237,5 +239,5 @@ def render(checked: Sequence[Checked], first: FirstAgreement) -> str:
         "resistance; which share of each was found cannot be known.",
     )
     for note in notes:
-        lines += ["", *textwrap.wrap(note, 100, subsequent_indent="  ")]
+        lines += ["", *wrapped(note, indent="  ")]
     return "\n".join(lines) + "\n"

@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.numbers import interval, number
 from analysis.uncertainty import Interval, bootstrap_ratio, percentile_interval, share_interval
 from vs_sim.records import Record
-from vs_sim.terminal import filled, wrapped
+from vs_sim.terminal import WIDTH, filled, wrapped
 
 Floats = npt.NDArray[np.float64]
 
-WIDTH = 100
-"""Characters of the plain-text table."""
 TITLE, CELL = 24, 19
 """Characters of the column with what is measured, and of a condition's column."""
 N_COLUMNS = (WIDTH - TITLE) // CELL - 1
@@ -303,7 +302,7 @@ def render(measured: Sequence[Measured], heading: str, notes: Sequence[str] = ()
         shown = "; ".join(missing[:6]) + (f"; and {len(missing) - 6} more in the CSV" if len(missing) > 6 else "")
         own.append(f"Conversations that a number cannot be computed for are in no mean ({shown}).")
     for note in [*own, *notes]:
-        lines += wrapped(note, WIDTH, indent="  ") if note is not own[0] else ["", *wrapped(note, WIDTH)]
+        lines += wrapped(note, indent="  ") if note is not own[0] else ["", *wrapped(note)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -338,13 +337,4 @@ def _head(label: str) -> list[str]:
 def _cell(unit: str, value: float | None, low: float | None, high: float | None, mark: str) -> str:
     if value is None:
         return "- "
-    if low is None or high is None:
-        return f"{number(unit, value)}{mark}"
-    return f"{number(unit, value)}{mark}[{number(unit, low)}, {number(unit, high)}]"
-
-
-def number(unit: str, value: float) -> str:
-    """A number for a table: three digits, shares without a leading 0, as papers print them."""
-    if unit == "share" and abs(value) < 0.9995:
-        return f"{value:.3f}".replace("0.", ".", 1)
-    return f"{value:.{2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0}f}"
+    return f"{number(unit, value)}{mark}{interval(unit, low, high)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.compare import Comparison
 from analysis.grid import Grid
-from analysis.paper_tables import cleaning_rule, interval, number, p_value, zero
+from analysis.numbers import cleaning_rule, interval, number, p_value, zero
 from analysis.prose import Paragraph, cite
 from analysis.run_facts import RunFacts
 from vs_sim.records import is_person, printable
@@ -61,17 +61,17 @@ def results(grid: Grid, facts: RunFacts, note: str = "") -> list[Paragraph]:
 def _design(facts: RunFacts) -> list[str]:
     study = facts.study
     models = study["persuadee_models"]
-    scenario = study.get("scenario") or {}
-    about = scenario.get("about")
+    scenario = study["scenario"]
+    about = scenario["about"]
     return [
-        *([f"Scenario: {_name(about)}{'' if str(about).endswith('.') else '.'}"] if about else []),
+        f"Scenario: {_name(about)}{'' if about.endswith('.') else '.'}",
         f"Question, as written before the run: {_name(study['question'])} Prediction: {_name(study['prediction'])}",
         f"We planned {facts.n_planned:,} conversations: {_n(len(study['conditions']), 'condition')}, {_n(len(models), 'persuadee model')} "
         f"({_list(models)}), {_n(facts.n_persuadees, 'persuadee persona')} and {_n(study.get('replicates', 1), 'replicate')}; "
         f"the persuader was {_name(study['persuader_model'])} with {_n(facts.n_persuaders, 'persona')}.",
         f"{facts.n_matched} of {facts.n_persuadees} persuadee personas were matched to a human whose donation is known.",
         "The task follows PersuasionForGood" + cite("wang2019persuasion") + "."
-        if scenario.get("humans", "persuasionforgood") == "persuasionforgood"
+        if scenario.get("humans") == "persuasionforgood"
         else "",
     ]
 
@@ -190,8 +190,8 @@ def _comparison(grid: Grid) -> list[str]:
         ]
     if first.which != first.human_which:
         sentences.append(
-            f"WARNING: {first.which} donations are held against the humans' {first.human_which} ones, for which there is neither p nor "
-            "equivalence."
+            f"WARNING: {first.which} {first.scale.name}s are held against the humans' {first.human_which} ones, for which there is neither "
+            "p nor equivalence."
         )
     sentences += [
         f"All resampling uses {first.n_resamples:,} resamples and seed {first.seed}.",
@@ -208,7 +208,7 @@ def _comparison(grid: Grid) -> list[str]:
         )
     margins = {e.metric: (e.unit, e.margin) for c in grid.comparisons for e in c.equivalences}
     if margins:
-        declared = ", ".join(f"{name.replace('_', ' ')} {_amount(unit, margin)}" for name, (unit, margin) in margins.items())
+        declared = ", ".join(f"{name.replace('_', ' ')} {_amount(unit, margin, name)}" for name, (unit, margin) in margins.items())
         sentences.append(
             "Equivalence is two one-sided tests at the 5 % level" + cite("schuirmann1987comparison") + f"; margins declared: {declared}."
         )
@@ -302,8 +302,8 @@ def _pair(grid: Grid, i: int) -> str:
     return f"{_name(pair.second)} minus {_name(pair.first)} ({_n(pair.n_pairs, 'pair')}): {'; '.join(parts)}."
 
 
-def _amount(unit: str, value: float | None) -> str:
-    return ("$" if unit in ("cents", "dollars") and value is not None else "") + number(unit, value)
+def _amount(unit: str, value: float | None, metric: str = "") -> str:
+    return ("$" if unit in ("cents", "dollars") and value is not None else "") + number(unit, value, metric)
 
 
 def _n(n: int, what: str) -> str:

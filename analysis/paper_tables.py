@@ -8,6 +8,7 @@ from analysis.compare import Comparison
 from analysis.grid import Grid
 from analysis.latex import Table
 from analysis.metric import Metric
+from analysis.numbers import NONE, cleaning_rule, interval, number, p_value, zero
 from analysis.pairs import Difference
 from analysis.run_facts import RunFacts
 from vs_sim.records import printable
@@ -15,7 +16,6 @@ from vs_sim.scenario import Scale
 
 DISTANCES = {"ks": "KS", "l1_bins": "L1 of bins", "wasserstein": "Wasserstein", "l1_per_dialogue": "L1 per dialogue"}
 TESTED = {"ks": "KS", "cramer_von_mises": "CvM"}
-NONE = "-"
 
 Rows = list[tuple[str, ...]]
 
@@ -23,40 +23,6 @@ Rows = list[tuple[str, ...]]
 def summaries(scale: Scale) -> dict[str, str]:
     """Metric -> title, of what is computed for each side alone."""
     return {"share_zero": f"share of {zero(scale)}", "mean": "mean", "mean_positive": "mean of those > 0", "median": "median"}
-
-
-def zero(scale: Scale) -> str:
-    """Nothing, on that scale."""
-    return "$0" if scale.money else "0"
-
-
-def cleaning_rule(c: Comparison) -> str:
-    """The cleaning rule of a comparison, in words."""
-    most = f"${c.scale.high / 100:g}" if c.scale.money else c.scale.text(c.scale.high)
-    return {"drop": f"amounts above {most} are left out", "cap": f"amounts above {most} are set to {most}", "all": "all amounts are kept"}[
-        c.cleaning
-    ]
-
-
-def number(unit: str, value: float | None, *, signed: bool = False) -> str:
-    """A number as papers print it: shares with three digits and no leading 0, dollars with two, others with one; ``-`` for none."""
-    if value is None:
-        return NONE
-    if unit == "cents":
-        return f"{value / 100:{'+' if signed else ''}.2f}"
-    if unit == "share":
-        return f"{value:{'+' if signed else ''}.3f}".replace("0.", ".", 1) if abs(value) < 0.9995 else f"{value:{'+' if signed else ''}.3f}"
-    return f"{value:{'+' if signed else ''}.{2 if unit == 'dollars' else 1}f}"
-
-
-def p_value(p: float | None) -> str:
-    """A p as papers print it."""
-    return NONE if p is None else "<.001" if p < 0.001 else f"{p:.3f}"[1:] if p < 0.9995 else "1.00"
-
-
-def interval(unit: str, low: float | None, high: float | None, *, signed: bool = False) -> str:
-    """An interval in brackets; empty if there is none."""
-    return "" if low is None or high is None else f"[{number(unit, low, signed=signed)}, {number(unit, high, signed=signed)}]"
 
 
 def tables(grid: Grid, facts: RunFacts) -> list[Table]:
@@ -126,7 +92,7 @@ def _reading(first: Comparison) -> str:
 
 
 def _floor(m: Metric) -> str:
-    return NONE if m.floor_mean is None else f"{number(m.unit, m.floor_mean)}, {number(m.unit, m.floor_q95)}"
+    return NONE if m.floor_mean is None else f"{number(m.unit, m.floor_mean, m.name)}, {number(m.unit, m.floor_q95, m.name)}"
 
 
 def _distances(grid: Grid) -> Table:
@@ -136,8 +102,8 @@ def _distances(grid: Grid) -> Table:
         rows += [(), (printable(model),)] if rows else [(printable(model),)]
         for c in comparisons:
             metrics = [c.metric(name) for name in DISTANCES]
-            rows.append((printable(c.condition), *(number(m.unit, m.value) for m in metrics)))
-            rows.append(("", *(interval(m.unit, m.low, m.high) for m in metrics)))
+            rows.append((printable(c.condition), *(number(m.unit, m.value, m.name) for m in metrics)))
+            rows.append(("", *(interval(m.unit, m.low, m.high, m.name) for m in metrics)))
             rows.append(("floor", *(_floor(m) for m in metrics)))
     rows.append(())
     for label, field in (
@@ -163,7 +129,7 @@ def _distances(grid: Grid) -> Table:
 def _baseline(metrics: Sequence[Metric], field: str) -> str:
     """One number, or a range where it differs because the matched humans do."""
     values = sorted(value for m in metrics if (value := getattr(m, field)) is not None)
-    shown = list(dict.fromkeys(number(metrics[0].unit, value) for value in values))
+    shown = list(dict.fromkeys(number(metrics[0].unit, value, metrics[0].name) for value in values))
     return NONE if not shown else shown[0] if len(shown) == 1 else f"{shown[0]} to {shown[-1]}"
 
 
@@ -239,8 +205,8 @@ def _equivalence(grid: Grid) -> Table:
         for c in comparisons:
             for e in c.equivalences:
                 told = {True: "shown", False: "not shown", None: "cannot be told"}[e.shown]
-                bounds = interval(e.unit, e.low, e.high, signed=c.metric(e.metric).human is not None) or NONE
-                rows.append((printable(c.condition), e.metric.replace("_", " "), number(e.unit, e.margin), bounds, told))
+                bounds = interval(e.unit, e.low, e.high, e.metric, signed=c.metric(e.metric).human is not None) or NONE
+                rows.append((printable(c.condition), e.metric.replace("_", " "), number(e.unit, e.margin, e.metric), bounds, told))
     return Table(
         name="equivalence",
         caption="Equivalence with the humans within the margins that the study declares.",

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.compare import Comparison
+from analysis.numbers import zero
 from analysis.plots import BAND, FONT, HUMAN_EDGE, SMALL, STYLES, WIDTH_INCHES, Style
 
 TITLES = {
@@ -135,7 +136,7 @@ def draw_forest(ax: Axes, rows: Sequence[Row], name: str) -> None:
     ax.tick_params(axis="x", labelsize=SMALL, width=0.6, length=2.5, pad=2)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.spines["bottom"].set_linewidth(0.6)
-    title = TITLES[name] + (_zero(rows[0].comparison) if name == "share_zero" else "")
+    title = TITLES[name] + (zero(rows[0].comparison.scale) if name == "share_zero" else "")
     ax.set_title(title, fontsize=FONT - 0.5, loc="left", pad=3, parse_math=False)
 
 
@@ -212,7 +213,7 @@ def _legend(placed: Sequence[Row], names: Sequence[str]) -> tuple[list[Any], lis
         keys.append("noise floor, 95 % quantile")
     if any(m.baseline_zero is not None and m.name == "l1_per_dialogue" for m in found):
         handles.append(Line2D([], [], color=HUMAN_EDGE, linewidth=1.1, linestyle=(0, (1.5, 1))))
-        keys.append(f"all give {_zero(placed[0].comparison)}")
+        keys.append(f"all give {zero(placed[0].comparison.scale)}")
     if any(m.low is not None for m in found):
         handles.append(Line2D([], [], color=style.color, linewidth=INTERVAL_WIDTH, **_point(style, True)))
         keys.append("95 % interval")
@@ -230,10 +231,6 @@ def _point(style: Style, filled: bool) -> dict[str, Any]:
         "markeredgecolor": "white" if filled else style.color,
         "markeredgewidth": 0.5 if filled else 1.0,
     }
-
-
-def _zero(c: Comparison) -> str:
-    return "$0" if c.scale.money else "0"
 
 
 def _label(c: Comparison) -> str:

@@ -11,15 +11,11 @@ from analysis.figure_files import Picture
 from analysis.grid import Grid
 from analysis.latex import Table
 from analysis.measure import Measured
-from analysis.measure import number as measured_number
-from analysis.paper_tables import interval, number, p_value
+from analysis.numbers import FEW, interval, number, p_value
 from analysis.probabilities import Diagnostics, Number
 from analysis.run_facts import RunFacts
 from analysis.tables_probabilities import render_calibration, render_diagnostics
 from vs_sim.records import Transcript
-
-FEW = 30
-"""Below so many personas the report warns that intervals and p mean little."""
 
 
 @dataclass(frozen=True)
@@ -243,10 +239,7 @@ def measured_block(
 
 def _measured(unit: str, value: float | None, low: float | None, high: float | None, mark: str = "") -> tuple[str, str]:
     """A number, and its interval."""
-    if value is None:
-        return "-", ""
-    ends = "" if low is None or high is None else f"[{measured_number(unit, low)}, {measured_number(unit, high)}]"
-    return f"{measured_number(unit, value)}{mark}", ends
+    return number(unit, value) + mark, "" if value is None else interval(unit, low, high)
 
 
 _NUMBERS = {

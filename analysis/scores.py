@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.measure import draw_people
+from analysis.numbers import share
 from analysis.uncertainty import Interval, percentile_interval, share_interval
 from vs_sim.records import Record
 
@@ -91,11 +92,6 @@ def f1(counts: Counts) -> npt.NDArray[np.float64]:
     return _ratio(2 * counts[..., 0], counts[..., 1] + counts[..., 2])
 
 
-def share(value: float | None) -> str:
-    """A share for a table: two digits, without a leading 0."""
-    return "-" if value is None else f"{value:.2f}".replace("0.", ".", 1) if value < 0.995 else "1.00"
-
-
 def cell(value: float | None, low: float | None, high: float | None) -> str:
-    """A share with its interval, for a table."""
-    return share(value) + (f" [{share(low)}, {share(high)}]" if low is not None else "")
+    """A share with its interval, for a table: two digits."""
+    return share(value, 2) + (f" [{share(low, 2)}, {share(high, 2)}]" if low is not None else "")

@@ -6,18 +6,18 @@ are drawn together. People disagree as well, so that 1 cannot be reached: what c
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from analysis.agreement import Alpha, Kappa, cohen_kappa, krippendorff_alpha
-from analysis.scores import Scores, cell, scores, share
+from analysis.numbers import share
+from analysis.scores import Scores, cell, scores
 from analysis.strategies import TITLES, Marks
 from vs_sim.records import Record
 from vs_sim.strategies import Strategy, TurnId
+from vs_sim.terminal import wrapped
 
-WIDTH = 100
 _YES_NO = ("yes", "no")
 _PAIRS_IN_A_ROW = 3
 
@@ -92,7 +92,7 @@ def render_check(checked: Sequence[CheckedStrategy], model: str) -> str:
         f"Strategies as {model} labels them against the annotators' labels: {first.n_units:,} turns of "
         f"{first.n_dialogues:,} human dialogues"
     )
-    lines = [*textwrap.wrap(head, WIDTH), "", f"{'':<19}{'people':>7}{'model':>6}{'precision':>17}{'recall':>17}{'F1':>17}{'kappa':>17}"]
+    lines = [*wrapped(head), "", f"{'':<19}{'people':>7}{'model':>6}{'precision':>17}{'recall':>17}{'F1':>17}{'kappa':>17}"]
     for c in checked:
         cells = [cell(getattr(c, k), getattr(c, f"{k}_low"), getattr(c, f"{k}_high")) for k in ("precision", "recall", "f1")]
         lines.append(f"{title(c.strategy):<19}{c.n_annotated:>7}{c.n_found:>6}" + "".join(f"{x:>17}" for x in (*cells, _cell(c.kappa))))
@@ -100,7 +100,7 @@ def render_check(checked: Sequence[CheckedStrategy], model: str) -> str:
         "people, model: turns with the strategy. In brackets: 95 % interval (people drawn with replacement). kappa: Cohen's, 0 is what "
         "chance gives. A low number is as much about the annotators, who label sentences by definitions of their own."
     )
-    return "\n".join([*(line.rstrip() for line in lines), "", *textwrap.wrap(note, WIDTH)])
+    return "\n".join([*(line.rstrip() for line in lines), "", *wrapped(note)])
 
 
 def title(strategy: Strategy | None) -> str:
@@ -109,17 +109,7 @@ def title(strategy: Strategy | None) -> str:
 
 
 def _cell(kappa: Kappa | Alpha) -> str:
-    interval = kappa.interval or (None, None)
-    return _signed(kappa.value, *interval)
-
-
-def _signed(value: float | None, low: float | None, high: float | None) -> str:
-    """As `cell`, of numbers that may be below 0."""
-
-    def shown(x: float | None) -> str:
-        return f"-{share(-x)}" if x is not None and x < 0 else share(x)
-
-    return shown(value) + (f" [{shown(low)}, {shown(high)}]" if low is not None else "")
+    return cell(kappa.value, *(kappa.interval or (None, None)))
 
 
 class StrategyPair(Record):
@@ -211,7 +201,7 @@ def render_agreement(found: StrategyAgreement) -> str:
                 f"kappa {letters[p.first]}, {letters[p.second]}",
                 {k: _cell(kappa) for k, kappa in p.kappas.items()},
                 str(p.n),
-                share(p.same_set),
+                share(p.same_set, 2),
             )
             for p in found.pairs
         ),
@@ -227,4 +217,4 @@ def render_agreement(found: StrategyAgreement) -> str:
         "all said the same of every turn. In brackets: 95 % interval (people drawn with replacement). all the same: share of turns with "
         "the same set."
     )
-    return "\n".join([*(line.rstrip() for line in lines), "", *textwrap.wrap(note, WIDTH)])
+    return "\n".join([*(line.rstrip() for line in lines), "", *wrapped(note)])

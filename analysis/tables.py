@@ -10,15 +10,9 @@ import pandas as pd
 from analysis.compare import Comparison
 from analysis.grid import Grid
 from analysis.metric import Metric
+from analysis.numbers import FEW, NONE, cell, cleaning_rule, interval, number, p_value, zero
 from analysis.pairs import Difference
-from vs_sim.scenario import Scale
-from vs_sim.terminal import columns, filled, wrapped
-
-WIDTH = 100
-"""Characters of the plain-text table."""
-
-FEW = 30
-"""Below so many simulated donations the table warns that intervals and p mean little."""
+from vs_sim.terminal import WIDTH, columns, filled, wrapped
 
 LABEL = 14
 """Characters of the column with the names of the conditions."""
@@ -138,11 +132,13 @@ def render(grid: Grid) -> str:
     scale = first.scale
     what, unit = WHICH[first.which].format(scale.name), "dollars" if scale.money else scale.unit
     lines = [f"{what}, in {unit}, with 95 % intervals", ""]
-    lines.append(_line("", "n", f"share of {_zero(scale)}", "mean", "mean of those > 0", "median"))
+    lines.append(_line("", "n", f"share of {zero(scale)}", "mean", "mean of those > 0", "median"))
     summaries = ("share_zero", "mean", "mean_positive", "median")
     if first.n_human:
         human = [first.metric(name) for name in summaries]
-        lines += _row(_people(grid.comparisons), str(first.n_human), *(_cell(m, m.human, m.human_low, m.human_high) for m in human))
+        lines += _row(
+            _people(grid.comparisons), str(first.n_human), *(cell(m.unit, m.human, m.human_low, m.human_high, m.name) for m in human)
+        )
     for c in grid.comparisons:
         lines += _row(c.arm, str(c.n), *(_own(c.metric(name)) for name in summaries))
     if first.n_human:
@@ -153,13 +149,8 @@ def render(grid: Grid) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _zero(scale: Scale) -> str:
-    return "$0" if scale.money else "0"
-
-
 def _distances(grid: Grid) -> list[str]:
     """How far each condition is from the humans, with floor and baselines."""
-    zero = _zero(grid.comparisons[0].scale)
     lines = ["Distance from the humans (floor: humans against humans at that n, mean and 95 % quantile)", ""]
     distances = ("ks", "l1_bins", "wasserstein", "l1_per_dialogue")
     lines.append(_line("", "", "KS", "L1 of bins", "Wasserstein", "L1 per dialogue"))
@@ -168,7 +159,7 @@ def _distances(grid: Grid) -> list[str]:
         lines += _row(c.arm, "", *(_own(m) for m in metrics))
         lines += _row("  floor", "", *(_floor(m) for m in metrics))
     for label, field in (
-        (f"all give {zero}", "baseline_zero"),
+        (f"all give {zero(grid.comparisons[0].scale)}", "baseline_zero"),
         ("all give median", "baseline_median"),
         ("shuffled", "baseline_shuffled"),
     ):
@@ -195,9 +186,10 @@ def _tests(grid: Grid) -> list[str]:
     lines.append(" " * room + "".join(f"{cell:>11}" for cell in head))
     for i, c in enumerate(grid.comparisons):
         ks, cvm = tests["ks"], tests["cramer_von_mises"]
-        cells = [_p(ks.p[i]), _p(ks.holm[i]), _p(ks.bh[i]), _number(c.metric("cramer_von_mises"), c.metric("cramer_von_mises").value)]
-        cells += [_p(cvm.p[i]), _p(cvm.holm[i]), _p(cvm.bh[i])]
-        own = [filled(c.arm, room)] if columns(c.arm) < room else [*wrapped(c.arm, WIDTH), " " * room]
+        statistic = c.metric("cramer_von_mises")
+        cells = [p_value(ks.p[i]), p_value(ks.holm[i]), p_value(ks.bh[i]), number(statistic.unit, statistic.value)]
+        cells += [p_value(cvm.p[i]), p_value(cvm.holm[i]), p_value(cvm.bh[i])]
+        own = [filled(c.arm, room)] if columns(c.arm) < room else [*wrapped(c.arm), " " * room]
         lines += [*own[:-1], own[-1] + "".join(f"{cell:>11}" for cell in cells)]
     return lines
 
@@ -208,7 +200,7 @@ def _pairs(grid: Grid) -> list[str]:
     has_l1 = any(d.metric == "l1_per_dialogue" for pair in grid.pairs for d in pair.differences)
     names = ("share_zero", "mean", "ks", "l1_per_dialogue" if has_l1 else "wasserstein")
     first = grid.comparisons[0]
-    heads = [f"share of {_zero(first.scale)}", "mean", "KS", "L1 per dialogue" if has_l1 else "Wasserstein"]
+    heads = [f"share of {zero(first.scale)}", "mean", "KS", "L1 per dialogue" if has_l1 else "Wasserstein"]
     if first.n_human:
         lines = ["Paired differences: same personas, same seeds (a distance below 0 is nearer to the humans)", ""]
     else:
@@ -217,11 +209,11 @@ def _pairs(grid: Grid) -> list[str]:
     lines.append(_wide("", *heads))
     for i, pair in enumerate(grid.pairs):
         found = {d.metric: d for d in pair.differences}
-        lines += wrapped(f"{pair.second} minus {pair.first}, {pair.n_pairs} pairs", WIDTH)
+        lines += wrapped(f"{pair.second} minus {pair.first}, {pair.n_pairs} pairs")
         lines.append(_wide("", *(_signed(found.get(name)) for name in names)))
         ps = [(tests[name].p[i], tests[name].holm[i]) if name in tests else (None, None) for name in names]
         adjust = len(grid.pairs) > 1
-        lines.append(_wide("  p", *(_p(p) + (f" (Holm {_p(holm)})" if adjust and p is not None else "") for p, holm in ps)))
+        lines.append(_wide("  p", *(p_value(p) + (f" (Holm {p_value(holm)})" if adjust and p is not None else "") for p, holm in ps)))
     return lines
 
 
@@ -231,17 +223,7 @@ def _wide(label: str, *cells: str) -> str:
 
 
 def _signed(d: Difference | None) -> str:
-    if d is None or d.value is None:
-        return "-"
-
-    def text(value: float) -> str:
-        if d.unit == "share":
-            return f"{value:+.3f}".replace("0.", ".", 1)
-        if d.unit == "cents":
-            return f"{value / 100:+.2f}"
-        return f"{value:+.2f}" if d.unit == "dollars" else f"{value:+.1f}"
-
-    return text(d.value) if d.low is None or d.high is None else f"{text(d.value)} [{text(d.low)}, {text(d.high)}]"
+    return NONE if d is None else cell(d.unit, d.value, d.low, d.high, d.metric, signed=True)
 
 
 def _equivalences(comparisons: Sequence[Comparison]) -> list[str]:
@@ -249,18 +231,17 @@ def _equivalences(comparisons: Sequence[Comparison]) -> list[str]:
     notes = []
     for c in comparisons:
         for e in c.equivalences:
-            metric = Metric(name=e.metric, unit=e.unit)
             money = "$" if c.scale.money and e.unit == c.scale.unit else ""
             distance = c.metric(e.metric).human is None
             if e.low is None or e.high is None:
                 found = "cannot be told"
             elif distance:
-                found = ("shown" if e.shown else "not shown") + f", upper 95 % bound {_number(metric, e.high)}"
+                found = ("shown" if e.shown else "not shown") + f", upper 95 % bound {number(e.unit, e.high, e.metric)}"
             else:
-                low, high = (("-" if end < 0 else "+") + _number(metric, abs(end)) for end in (e.low, e.high))
-                found = ("shown" if e.shown else "not shown") + f", 90 % interval of the difference [{low}, {high}]"
+                bounds = interval(e.unit, e.low, e.high, e.metric, signed=True)
+                found = ("shown" if e.shown else "not shown") + f", 90 % interval of the difference {bounds}"
             within = "below" if distance else "within +-"
-            notes.append(f"Equivalence, {c.arm}: {e.metric} {within} {money}{_number(metric, e.margin)} of the humans: {found}.")
+            notes.append(f"Equivalence, {c.arm}: {e.metric} {within} {money}{number(e.unit, e.margin, e.metric)} of the humans: {found}.")
     if not notes and comparisons[0].n_human:
         notes.append("Equivalence: the study declares no [margins], so nothing here says that a condition is like the humans.")
     return _wrapped(notes)
@@ -270,12 +251,8 @@ def _notes(grid: Grid) -> list[str]:
     comparisons = grid.comparisons
     first = comparisons[0]
     scale = first.scale
-    most = f"${scale.high / 100:g}" if scale.money else scale.text(scale.high)
-    rule = {
-        "drop": f"amounts above {most} dropped ({first.n_human_dropped} of the humans')",
-        "cap": f"amounts above {most} set to {most} ({first.n_human_capped} of the humans')",
-        "all": "all amounts kept",
-    }[first.cleaning]
+    lost = {"drop": first.n_human_dropped, "cap": first.n_human_capped, "all": 0}[first.cleaning]
+    rule = cleaning_rule(first) + ("" if first.cleaning == "all" else f" ({lost} of the humans')")
     notes = [f"Humans: {first.human_source}. Cleaning: {first.cleaning}, {rule}."]
     if not first.n_human:
         notes = ["No human data: conditions are described and compared with each other, and nothing here says how people would decide."]
@@ -286,11 +263,11 @@ def _notes(grid: Grid) -> list[str]:
         )
     cleaned = [f"{c.arm} {c.n_cleaned}" for c in comparisons if c.n_cleaned]
     if cleaned:
-        notes.append(f"Simulated donations treated by the same rule: {', '.join(cleaned)}.")
+        notes.append(f"Simulated {scale.name}s treated by the same rule: {', '.join(cleaned)}.")
     if first.which != first.human_which:
         notes.append(
-            f"WARNING: the humans' donations are the {first.human_which} ones, and what people say and what they give differ: no p and no "
-            "equivalence. Compare like with like: --human REF (vs-sim human import)."
+            f"WARNING: the humans' {scale.name}s are the {first.human_which} ones, and what people say and what they give differ: no p "
+            "and no equivalence. Compare like with like: --human REF (vs-sim human import)."
         )
     if first.which == "stated":
         read = [f"{c.arm} {c.n_second} of {c.n + c.n_cleaned if c.cleaning == 'drop' else c.n}" for c in comparisons if c.n_second]
@@ -348,7 +325,7 @@ def _reading(c: Comparison) -> str:
 
 
 def _wrapped(notes: Sequence[str]) -> list[str]:
-    return [line for note in notes for line in wrapped(note, WIDTH, indent="  ")]
+    return [line for note in notes for line in wrapped(note, indent="  ")]
 
 
 def _baseline(comparisons: Sequence[Comparison], names: Sequence[str], label: str, field: str) -> list[str]:
@@ -356,8 +333,8 @@ def _baseline(comparisons: Sequence[Comparison], names: Sequence[str], label: st
     cells = []
     for name in names:
         values = [(m, value) for c in comparisons if (value := getattr(m := c.metric(name), field)) is not None]
-        shown = list(dict.fromkeys(_number(m, value) for m, value in sorted(values, key=lambda pair: pair[1])))
-        cells.append("-" if not shown else shown[0] if len(shown) == 1 else f"{shown[0]} to {shown[-1]}")
+        shown = list(dict.fromkeys(number(m.unit, value, m.name) for m, value in sorted(values, key=lambda pair: pair[1])))
+        cells.append(NONE if not shown else shown[0] if len(shown) == 1 else f"{shown[0]} to {shown[-1]}")
     return _row(label, "", *cells)
 
 
@@ -365,7 +342,7 @@ def _row(label: str, narrow: str, *cells: str) -> list[str]:
     """A row; a label that is too long for its column stands on a line of its own."""
     if columns(label) < LABEL + (0 if narrow else NARROW):
         return [_line(label, narrow, *cells)]
-    return [*wrapped(label, WIDTH), _line("", narrow, *cells)]
+    return [*wrapped(label), _line("", narrow, *cells)]
 
 
 def _line(label: str, narrow: str, *cells: str) -> str:
@@ -373,35 +350,14 @@ def _line(label: str, narrow: str, *cells: str) -> str:
     return head + "".join(f"{cell:>20}" for cell in cells)
 
 
-def _number(metric: Metric, value: float | None) -> str:
-    """Cents are shown as dollars with two digits, other units with one; shares with three and no leading 0, as papers print them."""
-    if value is None:
-        return "-"
-    if metric.unit == "cents":
-        return f"{value / 100:.2f}"
-    if metric.unit == "share" and value < 0.9995 and metric.name != "l1_bins":
-        return f"{value:.3f}"[1:]
-    return f"{value:.2f}" if metric.unit in ("share", "dollars") else f"{value:.1f}"
-
-
-def _cell(metric: Metric, value: float | None, low: float | None, high: float | None) -> str:
-    if value is None or low is None or high is None:
-        return _number(metric, value)
-    return f"{_number(metric, value)} [{_number(metric, low)}, {_number(metric, high)}]"
-
-
 def _own(metric: Metric) -> str:
-    return _cell(metric, metric.value, metric.low, metric.high)
+    return cell(metric.unit, metric.value, metric.low, metric.high, metric.name)
 
 
 def _floor(metric: Metric) -> str:
     if metric.floor_mean is None:
-        return "-"
-    return f"{_number(metric, metric.floor_mean)}, {_number(metric, metric.floor_q95)}"
-
-
-def _p(p: float | None) -> str:
-    return "-" if p is None else "<.001" if p < 0.001 else f"{p:.3f}"[1:] if p < 0.9995 else "1.00"
+        return NONE
+    return f"{number(metric.unit, metric.floor_mean, metric.name)}, {number(metric.unit, metric.floor_q95, metric.name)}"
 
 
 def _checked(comparisons: Sequence[Comparison]) -> Comparison:

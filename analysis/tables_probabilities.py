@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
 from analysis.calibration import Bin, Calibration
+from analysis.numbers import FEW, cell, number, p_value, share, zero
 from analysis.probabilities import SUMS_TO_ONE, Diagnostics, Number, Part
 from analysis.reselect import MIN_ESS, MIN_ESS_SHARE, Reselection
 from vs_sim.records import printable
-from vs_sim.terminal import filled, wrapped
+from vs_sim.terminal import WIDTH, filled, wrapped
 
-WIDTH = 100
 LABEL = 28
 CELL = 24
 ARMS_A_BLOCK = (WIDTH - LABEL) // CELL
-FEW = 30
-"""Below so many personas the tables warn that intervals mean little."""
 
 TITLES: dict[Part, str] = {"turns": "Candidates of the persuadee's turns", "decision": "Candidates of the private decision"}
 
@@ -63,32 +60,32 @@ def _block(diagnostics: Sequence[Diagnostics]) -> list[str]:
         ("from conversations", lambda d: str(d.n_conversations)),
         ("drawn by", lambda d: d.select or "-"),
         ("asked for as", lambda d: d.wording or "no probability"),
-        ("candidates", lambda d: _cell(d.number("candidates"), _two)),
-        ("entropy, bits", lambda d: _cell(d.number("entropy_bits"), _two)),
-        ("entropy / log2 n", lambda d: _cell(d.number("entropy_normalised"), _share)),
-        ("effective k (2 ^ entropy)", lambda d: _cell(d.number("effective_k"), _two)),
-        ("inverse Simpson", lambda d: _cell(d.number("inverse_simpson"), _two)),
-        ("sum as stated", lambda d: _cell(d.number("stated_sum"), _two)),
-        ("  5, 50, 95 % quantile", lambda d: ", ".join(map(_two, d.sum_quantiles)) if d.sum_quantiles else "-"),
-        ("  share near 1", lambda d: _cell(d.number("sums_to_one"), _share)),
-        ("with equal candidates", lambda d: _cell(d.number("merged_duplicates"), _share)),
-        ("with near-duplicates", lambda d: _cell(d.number("near_duplicates"), _share)),
-        ("with tied probabilities", lambda d: _cell(d.number("tied"), _share)),
-        ("with all equal", lambda d: _cell(d.number("uniform"), _share)),
-        ("drew the most probable", lambda d: _cell(d.number("drew_most_probable"), _share)),
-        ("  expected", lambda d: _share(d.number("drew_most_probable").expected)),
-        ("rank of the drawn", lambda d: _cell(d.number("drawn_rank"), _two)),
-        ("  expected", lambda d: _two(d.number("drawn_rank").expected)),
-        ("probability of the drawn", lambda d: _cell(d.number("drawn_probability"), _share)),
-        ("  expected", lambda d: _share(d.number("drawn_probability").expected)),
-        ("drawn as ruled: places, p", lambda d: _p(d.sampler.p)),
-        ("  probable ones, z (p)", lambda d: "-" if d.sampler.z is None else f"{d.sampler.z:+.2f} ({_p(d.sampler.z_p)})"),
+        ("candidates", lambda d: _cell(d.number("candidates"))),
+        ("entropy, bits", lambda d: _cell(d.number("entropy_bits"))),
+        ("entropy / log2 n", lambda d: _cell(d.number("entropy_normalised"), "share")),
+        ("effective k (2 ^ entropy)", lambda d: _cell(d.number("effective_k"))),
+        ("inverse Simpson", lambda d: _cell(d.number("inverse_simpson"))),
+        ("sum as stated", lambda d: _cell(d.number("stated_sum"))),
+        ("  5, 50, 95 % quantile", lambda d: ", ".join(number("", one) for one in d.sum_quantiles) if d.sum_quantiles else "-"),
+        ("  share near 1", lambda d: _cell(d.number("sums_to_one"), "share")),
+        ("with equal candidates", lambda d: _cell(d.number("merged_duplicates"), "share")),
+        ("with near-duplicates", lambda d: _cell(d.number("near_duplicates"), "share")),
+        ("with tied probabilities", lambda d: _cell(d.number("tied"), "share")),
+        ("with all equal", lambda d: _cell(d.number("uniform"), "share")),
+        ("drew the most probable", lambda d: _cell(d.number("drew_most_probable"), "share")),
+        ("  expected", lambda d: share(d.number("drew_most_probable").expected)),
+        ("rank of the drawn", lambda d: _cell(d.number("drawn_rank"))),
+        ("  expected", lambda d: number("", d.number("drawn_rank").expected)),
+        ("probability of the drawn", lambda d: _cell(d.number("drawn_probability"), "share")),
+        ("  expected", lambda d: share(d.number("drawn_probability").expected)),
+        ("drawn as ruled: places, p", lambda d: p_value(d.sampler.p)),
+        ("  probable ones, z (p)", lambda d: "-" if d.sampler.z is None else f"{d.sampler.z:+.2f} ({p_value(d.sampler.z_p)})"),
         ("  against the rule", lambda d: str(d.sampler.n_impossible)),
         ("different values stated", lambda d: "-" if d.n_stated_values is None else str(d.n_stated_values)),
     ]
     headers = _level([wrapped(d.arm, CELL - 2) for d in diagnostics])
     lines = [_line("", cells) for cells in zip(*headers, strict=True)]
-    return [*lines, *(_line(label, [cell(d) for d in diagnostics]) for label, cell in rows)]
+    return [*lines, *(_line(label, [show(d) for d in diagnostics]) for label, show in rows)]
 
 
 def _level(headers: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -100,11 +97,11 @@ def _level(headers: Sequence[Sequence[str]]) -> list[list[str]]:
 def _about(d: Diagnostics) -> list[str]:
     sentences = []
     if d.top_stated:
-        stated = ", ".join(f"{printable(value)} ({_share(share)})" for value, share in d.top_stated)
+        stated = ", ".join(f"{printable(value)} ({share(part)})" for value, part in d.top_stated)
         sentences.append(f"stated most often: {stated}")
-    places = ", ".join(_share(p) for p in d.position_probability)
+    places = ", ".join(share(p) for p in d.position_probability)
     sentences.append(f"mean probability by place in the list: {places}")
-    repairs = ", ".join(f"{kind} {_share(share)}" for kind, share in d.repairs.items())
+    repairs = ", ".join(f"{kind} {share(part)}" for kind, part in d.repairs.items())
     sentences.append(f"repairs, share of distributions: {repairs or 'none'}")
     return _wrapped([f"{d.arm}: {'; '.join(sentences)}."])
 
@@ -118,18 +115,18 @@ def render_calibration(calibrations: Sequence[Calibration]) -> str:
         lines.append(f"  {'stated':<14}{'candidates':>11}{'answers':>9}{'mean stated':>13}{'observed share of answers':>30}")
         lines += [_bin(b, last=b is c.bins[-1]) for b in c.bins if b.n_answers]
         lines += [
-            _pair("calibration error", _cell(c.calibration_error, _share), f"floor {_floor(c.calibration_error_floor)}"),
-            _pair("total variation distance", _cell(c.total_variation, _share), f"floor {_floor(c.total_variation_floor)}"),
-            _pair("answers not among candidates", _cell(c.unlisted, _share), ""),
-            _pair("log score of the others, bits", _cell(c.log_score, _two), f"equal probabilities {_two(c.log_score_uniform)}"),
+            _pair("calibration error", _cell(c.calibration_error, "share"), f"floor {_floor(c.calibration_error_floor)}"),
+            _pair("total variation distance", _cell(c.total_variation, "share"), f"floor {_floor(c.total_variation_floor)}"),
+            _pair("answers not among candidates", _cell(c.unlisted, "share"), ""),
+            _pair("log score of the others, bits", _cell(c.log_score), f"equal probabilities {number('', c.log_score_uniform)}"),
         ]
         if c.tokens is None:
             lines.append("  the endpoint gives no log-probabilities")
         else:
             t = c.tokens
             lines += [
-                _pair("rank correlation with tokens", _cell(t.spearman, _two), f"{t.n_pairs} candidates known, {t.n_unknown} not"),
-                _pair("  probability known", _cell(t.coverage, _share), f"of {t.n_decisions} decisions"),
+                _pair("rank correlation with tokens", _cell(t.spearman), f"{t.n_pairs} candidates known, {t.n_unknown} not"),
+                _pair("  probability known", _cell(t.coverage, "share"), f"of {t.n_decisions} decisions"),
             ]
         lines.append("")
     notes = [
@@ -149,9 +146,9 @@ def render_calibration(calibrations: Sequence[Calibration]) -> str:
 
 
 def _bin(b: Bin, *, last: bool) -> str:
-    name = f"{_share(b.low)} to {'' if last else 'below '}{_share(b.high)}"
-    observed = f"{_share(b.observed)} [{_share(b.observed_low)}, {_share(b.observed_high)}]"
-    return f"  {name:<19}{b.n_candidates:>6}{b.n_answers:>9}{_share(b.stated):>13}{observed:>30}"
+    name = f"{share(b.low)} to {'' if last else 'below '}{share(b.high)}"
+    observed = f"{share(b.observed)} [{share(b.observed_low)}, {share(b.observed_high)}]"
+    return f"  {name:<19}{b.n_candidates:>6}{b.n_answers:>9}{share(b.stated):>13}{observed:>30}"
 
 
 def _pair(label: str, cell: str, beside: str) -> str:
@@ -169,20 +166,20 @@ def render_reselection(reselections: Sequence[Reselection], left_out: Sequence[s
     for r in reselections:
         lines += _wrapped([f"{r.arm}: drawn {r.recorded}, asked for {r.select}; n = {r.n}, {r.n_personas} personas"])
         scale = r.scale
-        heads = (f"mean, {'$' if scale.money else scale.unit}", f"share of {'$' if scale.money else ''}0", "KS to humans")
+        heads = (f"mean, {'$' if scale.money else scale.unit}", f"share of {zero(scale)}", "KS to humans")
         lines.append(f"  {'':<25}" + "".join(f"{head:>20}" for head in heads) + f"{'effective n':>13}")
         for e in r.estimates[:2] if r.recorded == r.select else r.estimates:  # of one and the same rule the rest says the same
-            cells = [_cell(e.mean, _dollars if scale.money else _two), _cell(e.share_zero, _share), _cell(e.ks, _share)]
+            cells = [_cell(e.mean, scale.unit), _cell(e.share_zero, "share"), _cell(e.ks, "share")]
             name = e.basis.replace("other rule", r.select).replace("recorded rule", r.recorded)
             ess = "-" if e.ess is None else f"{e.ess:.1f}"
             if e.refused is None:
                 lines.append(f"  {name:<25}" + "".join(f"{cell:>20}" for cell in cells) + f"{ess:>13}")
             else:
                 lines += [f"  {name:<25}{'not at all':>20}"]
-                lines += textwrap.wrap(f"({e.refused})", WIDTH - 6, initial_indent="      ", subsequent_indent="      ")
+                lines += ["      " + line for line in wrapped(f"({e.refused})", WIDTH - 12)]
         if r.ks_floor is not None:
             lines.append(f"  {'floor':<25}{'':>40}{_floor(r.ks_floor):>20}")
-        lines += textwrap.wrap(_beside(r), WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines += ["  " + line for line in wrapped(_beside(r), WIDTH - 2)]
         lines.append("")
     if not reselections:
         lines += ["No condition of this run has candidates: nothing to draw again.", ""]
@@ -208,12 +205,12 @@ def render_reselection(reselections: Sequence[Reselection], left_out: Sequence[s
 
 def _beside(r: Reselection) -> str:
     said = [
-        f"the rules lie {_cell(r.rules_apart_first, _share)} apart at the first turn (its expected length goes from "
-        f"{_two(r.first_words_recorded.value)} to {_two(r.first_words_other.value)} words) and "
-        f"{_cell(r.rules_apart_decision, _share)} at the decision (total variation, 0 to 1)"
+        f"the rules lie {_cell(r.rules_apart_first, 'share')} apart at the first turn (its expected length goes from "
+        f"{number('', r.first_words_recorded.value)} to {number('', r.first_words_other.value)} words) and "
+        f"{_cell(r.rules_apart_decision, 'share')} at the decision (total variation, 0 to 1)"
     ]
     if r.mean_weight is not None:
-        said.append(f"mean weight of a conversation {_cell(r.mean_weight, _two)}, expected 1")
+        said.append(f"mean weight of a conversation {_cell(r.mean_weight)}, expected 1")
     return "; ".join(said)
 
 
@@ -222,35 +219,16 @@ def _line(label: str, cells: Iterable[str]) -> str:
 
 
 def _wrapped(texts: Sequence[str]) -> list[str]:
-    return [line for text in texts for line in wrapped(text, WIDTH, indent="  ")]
+    return [line for text in texts for line in wrapped(text, indent="  ")]
 
 
 def _joined(lines: Sequence[str]) -> str:
     return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
 
 
-def _cell(number: Number, show: Callable[[float | None], str]) -> str:
-    if number.value is None or number.low is None or number.high is None:
-        return show(number.value)
-    return f"{show(number.value)} [{show(number.low)}, {show(number.high)}]"
-
-
-def _two(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _dollars(cents: float | None) -> str:
-    return "-" if cents is None else f"{cents / 100:.2f}"
-
-
-def _share(value: float | None) -> str:
-    """Three digits and no leading 0, as papers print shares."""
-    return "-" if value is None else f"{value:.3f}"[1:] if value < 0.9995 else "1.00"
-
-
-def _p(p: float | None) -> str:
-    return "-" if p is None else "<.001" if p < 0.001 else _share(p)
+def _cell(of: Number, unit: str = "") -> str:
+    return cell(unit, of.value, of.low, of.high)
 
 
 def _floor(floor: tuple[float, float]) -> str:
-    return f"{_share(floor[0])}, {_share(floor[1])}"
+    return f"{share(floor[0])}, {share(floor[1])}"

@@ -11,6 +11,9 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
+WIDTH = 100
+"""Columns that tables and notes fit."""
+
 
 class Line(NamedTuple):
     """A line without its end, and how it looks on a terminal: a style of rich, such as ``"bold red"``."""
@@ -76,7 +79,7 @@ def filled(text: str, width: int, *, right: bool = False) -> str:
     return spaces + text if right else text + spaces
 
 
-def wrapped(text: str, width: int = 100, *, indent: str = "") -> list[str]:
+def wrapped(text: str, width: int = WIDTH, *, indent: str = "") -> list[str]:
     """`text` in lines of at most `width` columns of a terminal, all but the first indented."""
     import textwrap
 

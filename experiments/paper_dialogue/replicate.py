@@ -25,6 +25,7 @@ from analysis.compare import Comparison
 from analysis.grid import Grid, compare_all
 from analysis.language import Speech, language, speeches
 from analysis.measure import Measured
+from analysis.numbers import share
 from analysis.samples import HumanSample, donations, human_donations
 from vs_sim.cli import exit_code
 from vs_sim.commands import at_least_1, run_options
@@ -192,7 +193,7 @@ def table_21(grid: Grid, human: HumanSample, published: Sequence[Published], not
             model = c.model
             lines.append(names.get(model, model))
         ours = [_own(c, name) for name in ("ks", "l1_per_dialogue")]
-        theirs = [_number(printed.get((c.model, c.condition, name))) for name in ("ks", "l1_per_dialogue")]
+        theirs = [share(printed.get((c.model, c.condition, name))) for name in ("ks", "l1_per_dialogue")]
         n = f"{c.n} ({c.n_missing} missing)" if c.n_missing else str(c.n)
         lines.append(_line(f"  {c.condition}", n, ours[0], theirs[0], ours[1], theirs[1]))
     lines += ["mean over the models", *_means(grid, published)]
@@ -200,14 +201,14 @@ def table_21(grid: Grid, human: HumanSample, published: Sequence[Published], not
     if one is not None:
         ks, l1 = one.metric("ks"), one.metric("l1_per_dialogue")
         lines.append("for comparison")
-        lines.append(_line(f"  humans at n = {one.n_effective}", "", f"{_number(ks.floor_mean)}, 95 % {_number(ks.floor_q95)}", "", "", ""))
-        lines.append(_line("  humans shuffled", "", "", "", _number(l1.baseline_shuffled), ""))
-        lines.append(_line("  all give $0", "", _number(ks.baseline_zero), "", _number(l1.baseline_zero), ""))
-        lines.append(_line("  all give median", "", _number(ks.baseline_median), "", _number(l1.baseline_median), ""))
+        lines.append(_line(f"  humans at n = {one.n_effective}", "", f"{share(ks.floor_mean)}, 95 % {share(ks.floor_q95)}", "", "", ""))
+        lines.append(_line("  humans shuffled", "", "", "", share(l1.baseline_shuffled), ""))
+        lines.append(_line("  all give $0", "", share(ks.baseline_zero), "", share(l1.baseline_zero), ""))
+        lines.append(_line("  all give median", "", share(ks.baseline_median), "", share(l1.baseline_median), ""))
     tuned = {p.metric: p for p in published if p.table == "21" and not p.model and p.model_in_paper.startswith("fine-tuned")}
     if tuned:
         name = tuned["ks"].model_in_paper.removeprefix("fine-")
-        lines.append(_line(f"  {name}", "", "", _number(tuned["ks"].value), "", _number(tuned["l1_per_dialogue"].value)))
+        lines.append(_line(f"  {name}", "", "", share(tuned["ks"].value), "", share(tuned["l1_per_dialogue"].value)))
     lines += [
         "",
         f"Humans: {human.n} actual donations up to $2 ({human.n_dropped} above it dropped), mean ${human.cents.mean() / 100:.2f}.",
@@ -224,7 +225,7 @@ def _means(grid: Grid, published: Sequence[Published]) -> list[str]:
         for name in ("ks", "l1_per_dialogue"):
             own = [c.metric(name).value for c in grid.comparisons if c.condition == condition]
             theirs = [p.value for p in published if p.table == "21" and p.model and (p.condition, p.metric) == (condition, name)]
-            cells += [_number(_mean(own)), _number(_mean(theirs))]
+            cells += [share(_mean(own)), share(_mean(theirs))]
         lines.append(_line(f"  {condition}", "", cells[0], cells[1], cells[2], cells[3]))
     return lines
 
@@ -256,12 +257,12 @@ def table_22(measured: Sequence[Measured], grid: Grid, published: Sequence[Publi
         cells = [condition]
         for name in names:
             own = [m.value for m in measured if m.name == name and condition_of[m.label] == condition]
-            cells.append(f"{_number(_mean(own))} | {_number(printed.get((condition, name)))}")
+            cells.append(f"{share(_mean(own))} | {share(printed.get((condition, name)))}")
         rows.append(cells)
     humans = ["humans"]
     for name in names:
         value = next((m.human for m in measured if m.name == name), None)
-        humans.append(f"{_number(value)} | {_number(printed.get(('humans', name)))}")
+        humans.append(f"{share(value)} | {share(printed.get(('humans', name)))}")
     rows.append(humans)
     lines += [f"{row[0]:<20}" + "".join(f"{cell:>22}" for cell in row[1:4]) for row in rows]
     if len(names) > 3:
@@ -328,12 +329,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _own(c: Comparison, name: str) -> str:
     metric = c.metric(name)
-    interval = "" if metric.low is None or metric.high is None else f" [{_number(metric.low)}, {_number(metric.high)}]"
-    return _number(metric.value) + interval
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}".removeprefix("0") if value < 0.9995 else f"{value:.2f}"
+    ends = "" if metric.low is None or metric.high is None else f" [{share(metric.low)}, {share(metric.high)}]"
+    return share(metric.value) + ends
 
 
 def _line(label: str, n: str, ks: str, ks_paper: str, l1: str, l1_paper: str = "") -> str:

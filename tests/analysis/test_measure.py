@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.measure import WIDTH, Measured, Quantity, effective_number, human_band, measure, number, render, tidy, write_csv
+from analysis.measure import WIDTH, Measured, Quantity, effective_number, human_band, measure, render, tidy, write_csv
 
 LENGTH = Quantity("words_per_turn", "Words per turn", "words")
 SHARE = Quantity("distinct_1", "Distinct-1", "share")
@@ -144,11 +144,6 @@ def test_missing_is_said_below_the_table() -> None:
     text = " ".join(render([_of([1.0, None])], "Language").split())
     assert "are in no mean (Words per turn, direct: 1 of 2)" in text
     assert "are in no mean" not in render([_of([1.0]), _of([None], label="vs")], "Language")  # the dash in its place says it
-
-
-def test_numbers_have_three_digits() -> None:
-    assert [number("share", x) for x in (0.0, 0.1234, -0.5, 1.0)] == [".000", ".123", "-.500", "1.00"]
-    assert [number("words", x) for x in (0.5, 9.999, 42.25, 1234.5)] == ["0.50", "10.0", "42.2", "1234"]
 
 
 def test_csv_has_a_row_per_number_and_empty_fields(tmp_path: Path) -> None:

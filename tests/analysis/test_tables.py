@@ -46,7 +46,7 @@ def test_humans_come_first_and_values_have_intervals(grid: Grid) -> None:
 
 def test_cleaning_missing_and_small_samples_are_said(grid: Grid) -> None:
     text = " ".join(render(grid).split())
-    assert "Cleaning: drop, amounts above $2 dropped (35 of the humans')." in text
+    assert "Cleaning: drop, amounts above $2 are left out (35 of the humans')." in text
     assert "Missing, direct: 2 of 62 conversations (EndpointError 2)." in text
     assert "Missing, vs_cot: 6 of 6 conversations (not run 6)." in text
     assert "WARNING: fewer than 30 personas in vs_human_probability" in text

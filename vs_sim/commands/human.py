@@ -120,6 +120,6 @@ def _heads() -> str:
 
 
 def _wrapped(name: str, rule: str) -> list[str]:
-    import textwrap
+    from vs_sim.terminal import WIDTH, wrapped
 
-    return textwrap.wrap(f"{name}: {rule}", 96, subsequent_indent="    ")
+    return wrapped(f"{name}: {rule}", WIDTH - 4, indent="    ")

@@ -18,7 +18,6 @@ _SHARES = {
     "right_of_all_read": "right among all that were read (nothing labelled: wrong)",
     "agree": "all dialogues (undetermined agrees with nothing labelled)",
 }
-_WIDTH = 100
 
 
 def add(verbs: Verbs) -> None:
@@ -92,7 +91,7 @@ def _table(found: Audit) -> list[str]:
     missing = f", {found.n_missing} more without a label" if found.n_missing else ""
     title = f"Stated donations as the rules read them, against {found.against}: {len(found.rows)} dialogues{missing}."
     counts = found.confusion()
-    lines = [*wrapped(title, _WIDTH), "", f"{'read as':<16}" + "".join(f"{label:>9}" for label in LABELS)]
+    lines = [*wrapped(title), "", f"{'read as':<16}" + "".join(f"{label:>9}" for label in LABELS)]
     for kind in KINDS:
         lines.append(f"{kind:<16}" + "".join(f"{counts[kind, label]:>9}" for label in LABELS))
     lines.append(f"{'n':<16}" + "".join(f"{sum(counts[kind, label] for kind in KINDS):>9}" for label in LABELS))
@@ -102,16 +101,17 @@ def _table(found: Audit) -> list[str]:
         value = "-" if share["share"] is None else f"{share['share']:6.1%} ({share['low']:.1%} to {share['high']:.1%})"
         lines.append(f"{_SHARES[name]:<60}{count.n_yes:>4} of {count.n:<4} {value}")
     if found.against == ANNOTATED:
-        lines += ["", *wrapped(IN_SIGHT, _WIDTH)]
+        lines += ["", *wrapped(IN_SIGHT)]
     return lines
 
 
 def _lines(row: Row) -> list[str]:
     from vs_sim.records import printable
+    from vs_sim.terminal import WIDTH
 
     label = "nothing" if row.label_cents is None else f"${row.label_cents / 100:.2f}"
     read = row.read.status if row.read.cents is None else f"${row.read.cents / 100:.2f}"
     lines = ["", f"{printable(row.conversation)}: {label} labelled, {read} read"]
     if row.words is not None:
-        lines.append(f"  turn {row.read.turn}, {row.role}: {row.words}"[:_WIDTH])
+        lines.append(f"  turn {row.read.turn}, {row.role}: {row.words}"[:WIDTH])
     return lines

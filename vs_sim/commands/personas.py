@@ -39,7 +39,6 @@ def add(verbs: Verbs) -> None:
     aggregate.add_argument("--licence", help="licence of the data")
 
 
-_WIDTH = 100  # characters of the table
 _POPULATION = "population, as `vs-sim personas aggregate` writes it (default: the persuadees of PersuasionForGood)"
 
 
@@ -156,7 +155,7 @@ def _table(checked: Check) -> str:
     from vs_sim.terminal import wrapped
 
     rows = [
-        *wrapped(printable(f"{checked.n} personas against {checked.source}"), _WIDTH),
+        *wrapped(printable(f"{checked.n} personas against {checked.source}")),
         f"{'':<18} {'':>7}    {'missing':^15}    {'':>8}   random sample of this size",
         f"{'':<18} {'n':>7}    {'file':>6}   {'there':>6}    {'distance':>8}   {'mean':>6}   {'95 %':>6}",
     ]
@@ -177,7 +176,7 @@ def _table(checked: Check) -> str:
     )
     if checked.absent:
         notes += f" In no persona of the file: {', '.join(checked.absent)}."
-    return "\n".join([*rows, *wrapped(notes, _WIDTH)])
+    return "\n".join([*rows, *wrapped(notes)])
 
 
 def _show(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,6 @@ from vs_sim.commands import Verbs, at_least_1, run_options, seed, verb
 
 if TYPE_CHECKING:
     from analysis.agreement import Agreement
-    from analysis.uncertainty import Interval
     from vs_sim.records import StatedDonation
     from vs_sim.store import RunFolder
 
@@ -142,8 +141,12 @@ def _annotators(folder: RunFolder) -> dict[str, StatedDonation]:
 
 
 def _table(found: Agreement) -> list[str]:
+    from analysis.numbers import cell
     from vs_sim.records import printable
     from vs_sim.terminal import columns, filled, wrapped
+
+    def shown(value: float | None, interval: tuple[float, float] | None) -> str:
+        return cell("", value, *(interval or (None, None)))
 
     letter = dict(zip(found.readers, _letters(len(found.readers)), strict=True))
     lines = ["Stated donations by reader", "", f"{'':<52}{'amount':>10}{'refused':>10}{'undetermined':>14}{'missing':>10}"]
@@ -157,12 +160,12 @@ def _table(found: Agreement) -> list[str]:
     for pair in found.pairs:
         kind = pair.kind
         lines.append(
-            f"{letter[pair.first]} and {letter[pair.second]:<3}{kind.n:>6}{_number(kind.percent, kind.percent_interval):>22}"
-            f"{_number(kind.value, kind.interval):>22}{pair.n_amounts:>13}{_number(pair.same_cents, pair.same_cents_interval):>22}"
+            f"{letter[pair.first]} and {letter[pair.second]:<3}{kind.n:>6}{shown(kind.percent, kind.percent_interval):>22}"
+            f"{shown(kind.value, kind.interval):>22}{pair.n_amounts:>13}{shown(pair.same_cents, pair.same_cents_interval):>22}"
         )
     lines += ["", "Krippendorff's alpha of all, over the n dialogues that two or more have read, with 95 % intervals", ""]
     for what, alpha in (("kind", found.kind), ("cents, a refusal being 0 (ratio level)", found.cents)):
-        lines.append(f"{_number(alpha.value, alpha.interval):<20}  {what}; n = {alpha.n_units}")
+        lines.append(f"{shown(alpha.value, alpha.interval):<20}  {what}; n = {alpha.n_units}")
     for pair in found.pairs:
         if pair.kind.n:
             lines += [
@@ -176,12 +179,6 @@ def _table(found: Agreement) -> list[str]:
 
 def _letters(n: int) -> list[str]:
     return [chr(ord("A") + i) if i < 26 else f"R{i + 1}" for i in range(n)]
-
-
-def _number(value: float | None, interval: Interval | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" + ("" if interval is None else f" [{interval.low:.2f}, {interval.high:.2f}]")
 
 
 def _notes(readers: dict[str, dict[str, StatedDonation]]) -> list[str]:

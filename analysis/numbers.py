@@ -1,0 +1,86 @@
+"""Numbers as they are printed, the same on a terminal, in a report and in a paper; and how nothing and cleaning are called on a scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from analysis.compare import Comparison
+    from vs_sim.scenario import Scale
+
+FEW = 30
+"""Below so many people a table warns that intervals and p mean little."""
+
+NONE = "-"
+"""In place of what cannot be computed."""
+
+
+def share(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
+    """A share, or another number that hardly exceeds 1, without a leading 0, as papers print it; two digits from 1 on.
+
+    Args:
+        value: the number, below 0 too; None if it cannot be computed.
+        digits: after the point, 2 or more.
+        signed: whether a sign stands before numbers above 0, too.
+    """
+    if value is None:
+        return NONE
+    sign = "+" if signed else ""
+    text = f"{value:{sign}.{digits}f}"
+    return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else f"{value:{sign}.2f}"
+
+
+def number(unit: str, value: float | None, metric: str = "", *, signed: bool = False) -> str:
+    """A number of that unit: shares as `share` prints them, cents as dollars with two digits, any other with three digits in all.
+
+    Args:
+        unit: ``share``, ``cents``, ``dollars`` or any other.
+        value: the number; None if it cannot be computed.
+        metric: its name; ``l1_bins`` is a sum of shares, from 0 to 2, and is printed as no share.
+        signed: whether a sign stands before numbers above 0, too.
+    """
+    if value is None:
+        return NONE
+    if unit == "share" and metric != "l1_bins":
+        return share(value, signed=signed)
+    shown = value / 100 if unit == "cents" else value
+    digits = 2 if unit in ("cents", "dollars") or abs(shown) < 9.995 else 1 if abs(shown) < 99.95 else 0
+    return f"{shown:{'+' if signed else ''}.{digits}f}"
+
+
+def interval(unit: str, low: float | None, high: float | None, metric: str = "", *, signed: bool = False) -> str:
+    """An interval in brackets, its ends as `number` prints them; empty if there is none."""
+    if low is None or high is None:
+        return ""
+    return f"[{number(unit, low, metric, signed=signed)}, {number(unit, high, metric, signed=signed)}]"
+
+
+def cell(unit: str, value: float | None, low: float | None, high: float | None, metric: str = "", *, signed: bool = False) -> str:
+    """A number with its interval behind it, if it has one."""
+    shown = number(unit, value, metric, signed=signed)
+    return shown if value is None else f"{shown} {interval(unit, low, high, metric, signed=signed)}".rstrip()
+
+
+def p_value(p: float | None) -> str:
+    """A p as papers print it."""
+    return "<.001" if p is not None and p < 0.001 else share(p)
+
+
+def zero(scale: Scale) -> str:
+    """Nothing, on that scale."""
+    return "$0" if scale.money else "0"
+
+
+def most(scale: Scale) -> str:
+    """The most, on that scale, as short as a sentence wants it."""
+    return f"${scale.high / 100:g}" if scale.money else scale.text(scale.high)
+
+
+def cleaning_rule(c: Comparison) -> str:
+    """The cleaning rule of a comparison, in words."""
+    above = most(c.scale)
+    return {
+        "drop": f"amounts above {above} are left out",
+        "cap": f"amounts above {above} are set to {above}",
+        "all": "all amounts are kept",
+    }[c.cleaning]
