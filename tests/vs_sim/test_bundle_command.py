@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from analysis.bundle import alike_in_grey, fenced, references
-from analysis.paper_tables import number
+from analysis.numbers import number
 from tests.conftest import DIRECT, VS, StudyFolder
 from tests.runs import scripted
 from vs_sim.commands.people import grid_of
@@ -72,7 +72,7 @@ def test_the_tables_hold_the_numbers_of_the_grid(bundle: Path, hostile: Path) ->
         (row,) = [line for line in lines if f"raggedright {c.condition} &" in line]
         after = row.partition(" & ")[2]
         metrics = [c.metric(name) for name in ("share_zero", "mean", "mean_positive", "median")]
-        values = [float(number(m.unit, m.value)) for m in metrics if m.value is not None]
+        values = [float(number(m.unit, m.value, m.name)) for m in metrics if m.value is not None]
         assert _numbers(after) == [c.n, c.n_missing, *values]
     rows = _rows(bundle / "tables" / "comparison.csv")
     for c in grid.comparisons:
@@ -116,7 +116,11 @@ def test_every_number_of_the_results_is_one_of_the_grid(bundle: Path, hostile: P
     text = (bundle / "results.md").read_text("utf-8").replace("\\", "").replace(HOSTILE.replace("\\", ""), "")
     grid = grid_of(hostile)
     known = {
-        number(m.unit, v).lstrip("$") for c in grid.comparisons for m in c.metrics for v in m.model_dump().values() if isinstance(v, float)
+        number(m.unit, v, m.name).lstrip("$")
+        for c in grid.comparisons
+        for m in c.metrics
+        for v in m.model_dump().values()
+        if isinstance(v, float)
     }
     for pair in grid.pairs:
         known |= {number(d.unit, v, signed=s) for d in pair.differences for v in (d.value, d.low, d.high) for s in (True, False)}
@@ -171,7 +175,7 @@ def test_refusals(run: Path, hostile: Path, bundle: Path, command: Command, tmp_
     assert code == 2
     assert f"conversations are missing: direct ({HOSTILE}) 1 of 4, vs tau, k = 4 ({HOSTILE}) 1 of 4; give the command of the run" in err
     assert not (hostile / "bundle").exists()
-    assert "is there already and not empty" in command("bundle", run, "--out", bundle)[2]
+    assert "is there already and is not overwritten" in command("bundle", run, "--out", bundle)[2]
     empty = tmp_path / "empty"
     shutil.copytree(run, empty)
     shutil.rmtree(empty / "transcripts")

@@ -246,10 +246,10 @@ def test_what_is_there_is_never_overwritten(run: Run, tmp_path: Path) -> None:
     export_run(run, "csv", tmp_path / "out")
     before = {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()}
     for there in (tmp_path / "out", tmp_path / "out" / "README.md"):
-        with pytest.raises(InputError, match="is there already and is not overwritten; give another folder with --out, or remove it"):
+        with pytest.raises(InputError, match="is there already and is not overwritten; give another folder, or remove it"):
             export_run(run, "csv", there)
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
-    with pytest.raises(InputError, match=r"cannot be written .*expected a folder that can be made; check --out"):
+    with pytest.raises(InputError, match=r"cannot be written: .*expected a folder that can be made; check the path"):
         export_run(run, "csv", tmp_path / "out" / "README.md" / "deeper")
 
 

@@ -53,7 +53,7 @@ def test_an_empty_folder_is_filled_and_a_full_one_is_left_as_it_is(tmp_path):
     assert (tmp_path / "empty" / "study.toml").is_file()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"full: is not empty \(it holds notes\.txt\), expected a new folder; give another name$"):
+    with pytest.raises(InputError, match=r"full: is there already and is not overwritten; give another folder, or remove it$"):
         write_starter(tmp_path / "full")
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["notes.txt"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "full"], "nothing stays behind"
@@ -63,9 +63,8 @@ def test_an_empty_folder_is_filled_and_a_full_one_is_left_as_it_is(tmp_path):
     ("folder", "sentence"),
     [
         (".", r"^\.: is the folder that you are in, expected a new one"),
-        ("file", r"^file: is a file or lies in one, expected a new folder"),
-        ("file/mine", r"^file/mine: is a file or lies in one"),
-        ("none/mine", r"^none/mine: cannot be made \(No such file or directory\), expected a new folder in one that exists"),
+        ("file", r"^file: is there already and is not overwritten"),
+        ("file/mine", r"^'file/mine': cannot be written: File exists; expected a folder that can be made; check the path"),
     ],
 )
 def test_where_no_folder_can_be_made(tmp_path, monkeypatch, folder, sentence):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vs_sim.commands import Verbs, verb
 
@@ -37,21 +36,12 @@ def add(verbs: Verbs) -> None:
 
 
 def _bundle(arguments: argparse.Namespace) -> int:
-    from vs_sim.errors import RunFolderError
+    from vs_sim.new_folder import new_folder
 
     out: Path = arguments.out or arguments.run / "bundle"
     folder, facts, transcripts = _checked(arguments.run, arguments.incomplete)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunFolderError(f"{out} is there already and not empty; remove it, or give another folder with --out")
-    unfinished = out.absolute().parent / f".{out.name}.unfinished-{os.getpid()}"
-    try:
-        unfinished.mkdir(parents=True)
-        _write(unfinished, folder, facts, transcripts, arguments)
-        unfinished.replace(out)
-    except OSError as error:
-        raise RunFolderError(f"{error.filename or out}: cannot be written: {error.strerror}; give another folder with --out") from None
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with new_folder(out) as new:
+        _write(new, folder, facts, transcripts, arguments)
     n = sum(path.is_file() for path in out.rglob("*"))
     print(f"bundle: {out} ({n} files; begin with README.md)")
     return 0
@@ -205,15 +195,13 @@ def _figures(
 
 def _prompts(out: Path, folder: RunFolder) -> None:
     """Every prompt as the manifest keeps it, one file each; those of the scenario in a folder of their own."""
-    manifest = folder.manifest()
-    kept: dict[str, Any] = dict(manifest.get("prompts") or {})
-    scenario = manifest["study"].get("scenario") or {}
-    kept |= {f"scenario/{name}": text for name, text in (scenario.get("prompts") or {}).items()}
-    for name, text in kept.items():
+    from vs_sim.commands.people import prompts_of
+
+    for name, text in prompts_of(folder.manifest()).items():
         path = out.joinpath(*(part for part in Path(name).parts if part not in ("..", "/", ".")))
         path = path.with_name(path.name + ".md")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _text(path, str(text))
+        _text(path, text)
 
 
 def _requests(out: Path, folder: RunFolder, transcripts: list[Transcript]) -> str:

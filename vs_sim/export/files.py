@@ -6,10 +6,8 @@ The folder appears whole or not at all, and nothing that is there is overwritten
 from __future__ import annotations
 
 import csv
-import errno
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,6 +19,7 @@ from vs_sim.errors import InputError
 from vs_sim.export.card import card, front_matter
 from vs_sim.export.convokit import write_convokit
 from vs_sim.load import Run
+from vs_sim.new_folder import new_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,21 +53,8 @@ def export_run(run: Run, to: Format, out: str | Path) -> Exported:
         raise InputError(
             f"--to {to} needs the package pyarrow, which is not installed: run pip install 'vs-sim[export]', or take --to jsonl"
         )
-    try:
-        if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
-            raise InputError(f"{out}: is there already and is not overwritten; give another folder with --out, or remove it")
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name[:40]}.", dir=out.absolute().parent) as scratch:
-            new = Path(scratch) / "new"
-            new.mkdir()
-            n_rows = _write(run, to, new)
-            if out.is_dir():
-                out.rmdir()  # empty
-            new.rename(out)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        hint = "make room, or give another place with --out" if full else "expected a folder that can be made; check --out"
-        raise InputError(f"{str(out)!r:.200}: cannot be written ({error.strerror}); {hint}") from None
+    with new_folder(out) as new:
+        n_rows = _write(run, to, new)
     return Exported(out, to, n_rows)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from vs_sim.errors import HumanDataError
+from vs_sim.errors import HumanDataError, InputError
 from vs_sim.human.corpus import RawDialogue, whole_cents
 from vs_sim.human.files import read_corpus
 from vs_sim.human.filters import FILTERS, Facts, kept, pay_cents
@@ -35,12 +34,12 @@ from vs_sim.human.reference import (
     person,
     version_of,
 )
+from vs_sim.new_folder import new_folder
 from vs_sim.personas import Persona
 from vs_sim.records import MAX_CENTS, ConversationSpec, Decision, StopReason, Transcript, Turn
 from vs_sim.scenario import DEFAULT, load_scenario
 from vs_sim.store import FORMAT
 
-_NOT_WRITTEN = "cannot be written: {}; give another folder with --out"
 NOTHING_MEASURED = "You are a worker on a crowdsourcing platform who takes part in a study."
 """Text of the persona of a person of whom nothing was measured: a persona must show something, and this is true of all of them."""
 
@@ -263,7 +262,7 @@ def is_there(out: Path, facts: ReferenceFacts | None = None) -> bool:
         if not out.exists() or (out.is_dir() and not any(out.iterdir())):
             return False
     except OSError as error:
-        raise HumanDataError(f"{str(out)!r:.80}: {_NOT_WRITTEN.format(error.strerror)}") from None
+        raise HumanDataError(f"{str(out)!r:.80}: cannot be written: {error.strerror}; give another folder with --out") from None
     if not (out / "reference.json").is_file():
         raise HumanDataError(f"{out}: is there already and holds no reference of human dialogues; give another folder with --out")
     there = load_human(out).facts
@@ -285,23 +284,15 @@ def write(reference: HumanReference) -> None:
     if is_there(out, facts):
         return
     try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name[:40]}.", dir=out.absolute().parent) as folder:
-            new = Path(folder) / "new"
-            (new / "transcripts").mkdir(parents=True)
+        with new_folder(out) as new:
+            (new / "transcripts").mkdir()
             (new / ".gitignore").write_text("*\n", "utf-8")
             for name, data in _files(reference).items():
                 (new / name).write_bytes(data)
             (new / "reference.json").write_bytes(f"{facts.model_dump_json(indent=2)}\n".encode())
-            try:
-                if out.is_dir():
-                    out.rmdir()  # empty
-                new.rename(out)
-            except OSError:
-                if not is_there(out, facts):  # as another process may have made it by now
-                    raise
-    except OSError as error:
-        raise HumanDataError(f"{str(out)!r:.80}: {_NOT_WRITTEN.format(error.strerror)}") from None
+    except InputError as error:
+        if not is_there(out, facts):  # as another process may have made it by now
+            raise HumanDataError(str(error)) from None
 
 
 def _files(reference: HumanReference) -> dict[str, bytes]:
