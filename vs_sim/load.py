@@ -18,7 +18,7 @@ from vs_sim.errors import RunFolderError
 from vs_sim.human.reference import person
 from vs_sim.personas import ATTRIBUTES, Persona, render
 from vs_sim.records import Call, ConversationSpec, Role, Transcript, VerbalizedDistribution, is_person
-from vs_sim.store import RunFolder
+from vs_sim.store import RunFolder, turn_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -260,17 +260,17 @@ def _calls(folder: RunFolder, transcripts: Sequence[Transcript]) -> Iterator[Row
         id_ = line["conversation"]
         mine = open_rows.setdefault(id_, [])
         if "void" in line:
-            step = line["void"]
-            n_given_up[id_, step] += 1
+            turn = turn_of(line["void"])
+            n_given_up[id_, turn] += 1
             for row in mine:
-                row["given_up"] = row["given_up"] or row["step"] == step or row["step"].startswith(f"{step}.")
+                row["given_up"] = row["given_up"] or turn_of(row["step"]) == turn
             open_rows[id_] = [row for row in mine if not row["given_up"]]
             continue
         try:
             call = Call.model_validate(line["call"])
         except ValidationError as error:
             raise RunFolderError(f"{folder.path}: a call in the journal is damaged: {error.errors()[0]['msg']}") from None
-        mine.append(_call(id_, call, n_given_up[id_, call.step.partition(".")[0]]))
+        mine.append(_call(id_, call, n_given_up[id_, turn_of(call.step)]))
         rows.append(mine[-1])
     yield from rows
     for transcript in transcripts:

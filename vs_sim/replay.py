@@ -15,7 +15,7 @@ from vs_sim.models import Model
 from vs_sim.propose import Message
 from vs_sim.records import Call, Role, Transcript, Turn
 from vs_sim.run import SpeakerVoice
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder, turn_of
 from vs_sim.study import Study
 
 
@@ -44,7 +44,7 @@ class Shown:
 
 @dataclass
 class Journal:
-    """What a run's journal says of its requests; stands in for the writer of a run, and writes nothing.
+    """What a run's journal says of its requests; an `vs_sim.run.Answers` that keeps no more.
 
     Attributes:
         digests: (conversation, step) -> digests of the requests that were answered there.
@@ -58,7 +58,7 @@ class Journal:
 
     def n_voids(self, conversation: str, step: str) -> int:
         """As `vs_sim.store.Writer.n_voids`."""
-        return self.voids.get((conversation, step.partition(".")[0]), 0)
+        return self.voids.get((conversation, turn_of(step)), 0)
 
     def answered(self, conversation: str, step: str, request: str) -> Call:
         """The recorded answer; remembers whether the request is the journal's."""
@@ -69,6 +69,10 @@ class Journal:
                 f"conversation {conversation} has no answer at step {step}, which is asked for now; the code changed since"
             )
         return self._calls[step]
+
+    async def add_call(self, conversation: str, request: str, call: Call) -> None:
+        """Never comes about: `answered` has every answer, or raises."""
+        raise AssertionError(f"conversation {conversation}, step {call.step}: a model was asked while a record was gone through")
 
     def go_through(self, transcript: Transcript) -> None:
         """Answer from this conversation from now on."""
@@ -87,7 +91,7 @@ def read_journal(folder: RunFolder) -> Journal:
         if "call" in row:
             journal.digests.setdefault((row["conversation"], row["call"]["step"]), set()).add(row["request"])
         else:
-            key = (row["conversation"], row["void"].partition(".")[0])
+            key = (row["conversation"], turn_of(row["void"]))
             journal.voids[key] = journal.voids.get(key, 0) + 1
     return journal
 
@@ -110,7 +114,7 @@ def replay(study: Study, transcript: Transcript, prompts_sha256: str, journal: J
     shown: list[Shown] = []
 
     def voice(role: Role, model: str) -> _Listening:
-        return _Listening(SpeakerVoice(_silent(study, model), cast(Writer, journal), spec), role, model, study, journal, shown)
+        return _Listening(SpeakerVoice(_silent(study, model), journal, spec), role, model, study, journal, shown)
 
     personas = {("persuader", p.id): p for p in study.persuaders} | {("persuadee", p.id): p for p in study.persuadees}
     conversation = Conversation(

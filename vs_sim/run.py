@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any
+from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
@@ -78,32 +78,45 @@ class RunResult:
     unread: dict[str, int] = field(default_factory=dict)
 
 
+class Answers(Protocol):
+    """Where the answers of conversations are kept: `vs_sim.store.Writer`, or a record that is gone through again."""
+
+    def n_voids(self, conversation: str, step: str) -> int:
+        """How often the answers of this step's turn were given up."""
+
+    def answered(self, conversation: str, step: str, request: str) -> Call | None:
+        """The answer to a request; None if it was not asked yet."""
+
+    async def add_call(self, conversation: str, request: str, call: Call) -> None:
+        """Keep an answer; returns when it is durable."""
+
+
 class SpeakerVoice:
     """A model as one speaker of one conversation uses it; see `vs_sim.graph.Voice`.
 
     Args:
         model: the model that serves the role.
-        writer: where answers are journalled, and taken from if they are there already; None to keep none (LangGraph Studio).
+        answers: where they are kept, and taken from if they are there already; None to keep none (LangGraph Studio).
         spec: the conversation.
     """
 
-    def __init__(self, model: Model, writer: Writer | None, spec: ConversationSpec) -> None:
-        self._model, self._writer, self._spec = model, writer, spec
+    def __init__(self, model: Model, answers: Answers | None, spec: ConversationSpec) -> None:
+        self._model, self._answers, self._spec = model, answers, spec
         self.grid = model.name.startswith("embedded:")
 
     async def __call__(self, step: str, messages: list[Message], schema: dict[str, Any] | None, max_tokens: int) -> Call:
         """The answer to a request, durable before it is returned."""
         # A model that repeats itself under a seed would give the same unreadable reply for ever: each start that failed here changes it.
-        n_voids = self._writer.n_voids(self._spec.id, step) if self._writer else 0
+        n_voids = self._answers.n_voids(self._spec.id, step) if self._answers else 0
         name = f"{self._spec.id}:{step}" + (f":{n_voids}" if n_voids else "")
         seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
         request = Request(messages, schema, max_tokens, seed)
         digest = self._model.digest(request)
-        call = self._writer.answered(self._spec.id, step, digest) if self._writer else None
+        call = self._answers.answered(self._spec.id, step, digest) if self._answers else None
         if call is None:
             call = await self._model.answer(step, request)
-            if self._writer:
-                await self._writer.add_call(self._spec.id, digest, call)
+            if self._answers:
+                await self._answers.add_call(self._spec.id, digest, call)
         return call
 
 

@@ -192,6 +192,11 @@ _ROWS = ({"conversation", "request", "call"}, {"conversation", "void"})
 """Keys of an answer, and of a turn whose answers are asked for again."""
 
 
+def turn_of(step: str) -> str:
+    """The turn (or the decision) of a step, whose answers are given up together: ``"t001"`` of ``"t001.0"``."""
+    return step.partition(".")[0]
+
+
 def _lines(folder: Path) -> Iterator[tuple[Path, int, bytes]]:
     """Whole lines of all segments, oldest segment first; a torn last line is left out."""
     for path in sorted(folder.glob("*.jsonl")):
@@ -244,9 +249,9 @@ class Writer:
         for row in self.folder.journal_rows():
             answers = self._answers.setdefault(row["conversation"], {})
             if "void" in row:
-                for step in [s for s in answers if s == row["void"] or s.startswith(f"{row['void']}.")]:
+                void = (row["conversation"], turn_of(row["void"]))
+                for step in [s for s in answers if turn_of(s) == void[1]]:
                     del answers[step]
-                void = (row["conversation"], row["void"])
                 self._n_voids[void] = self._n_voids.get(void, 0) + 1
             else:
                 answers[row["call"]["step"]] = (row["request"], Call.model_validate(row["call"]))
@@ -286,7 +291,7 @@ class Writer:
 
     def n_voids(self, conversation: str, step: str) -> int:
         """How often the calls of this step's turn were given up before this start."""
-        return self._n_voids.get((conversation, step.partition(".")[0]), 0)
+        return self._n_voids.get((conversation, turn_of(step)), 0)
 
     async def add_call(self, conversation: str, request: str, call: Call) -> None:
         """Journal an answer; returns when it is durable."""
