@@ -70,9 +70,7 @@ def _design(facts: RunFacts) -> list[str]:
         f"({_list(models)}), {_n(facts.n_persuadees, 'persuadee persona')} and {_n(study.get('replicates', 1), 'replicate')}; "
         f"the persuader was {_name(study['persuader_model'])} with {_n(facts.n_persuaders, 'persona')}.",
         f"{facts.n_matched} of {facts.n_persuadees} persuadee personas were matched to a human whose donation is known.",
-        "The task follows PersuasionForGood" + cite("wang2019persuasion") + "."
-        if scenario.get("humans") == "persuasionforgood"
-        else "",
+        "The task follows PersuasionForGood" + cite("wang2019persuasion") + "." if scenario.get("humans") == "persuasionforgood" else "",
     ]
 
 

@@ -29,10 +29,9 @@ def alerts(facts: RunFacts) -> tuple[str, ...]:
 def design(facts: RunFacts) -> tuple[tuple[str, str], ...]:
     """The design of a run: who spoke with whom, by which models, when, with which versions."""
     study = facts.study
-    scenario = study.get("scenario")
     others = {name: [found for found in names if found != name.partition(":")[2]] for name, names in facts.returned.items()}
     shown = {
-        "Scenario": scenario.get("about") if isinstance(scenario, dict) else None,
+        "Scenario": study["scenario"]["about"],
         "Persuader": study.get("persuader_model"),
         "Persuadee": ", ".join(map(str, study.get("persuadee_models", ()))),
         "Returned as": "; ".join(f"{name}: {', '.join(found)}" for name, found in others.items() if found),

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.samples import donation_scale
 from vs_sim.records import Call, Transcript, Turn, VerbalizedDistribution
-from vs_sim.scenario import Scale
+from vs_sim.scenario import Scale, scale_of
 
 PER_PART = 50
 """Conversations that are packed together: few enough to open at once, enough to pack well."""
@@ -54,18 +53,12 @@ def amount_text(scale: Scale, amount: float | None) -> str | None:
     return None if amount is None else scale.text(amount)
 
 
-def _scale(study: Mapping[str, Any]) -> Scale:
-    """A study's scale; that of the donation where it names none."""
-    scale = (study.get("scenario") or {}).get("scale")
-    return donation_scale() if scale is None else Scale.model_validate(scale)
-
-
 def pack(runs: Sequence[Recorded]) -> Packed:
     """All conversations of some runs, failed ones included."""
     rows: list[dict[str, Any]] = []
     parts: list[str] = []
     waiting: list[dict[str, Any]] = []
-    scales = [_scale(run.study) for run in runs]
+    scales = [scale_of(run.study) for run in runs]
     for at, (run, scale) in enumerate(zip(runs, scales, strict=True)):
         for transcript in run.transcripts:
             rows.append(_row(at, scale, transcript, run.amounts.get(transcript.spec.id)))
@@ -125,7 +118,7 @@ def _conversation(scale: Scale, transcript: Transcript) -> dict[str, Any]:
 
 def _amount(scale: Scale, text: str) -> str:
     """A candidate of a decision, whose text is a whole number of units."""
-    return amount_text(scale, int(text)) or text if text.isdecimal() else text
+    return scale.text(int(text)) if text.isdecimal() else text
 
 
 def _turn(turn: Turn) -> dict[str, Any]:

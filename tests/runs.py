@@ -10,10 +10,13 @@ from typing import Any
 from tests.conftest import StudyFolder
 from vs_sim.records import Call, Candidate, ConversationSpec, Decision, Failure, StopReason, Transcript, Turn, Usage, VerbalizedDistribution
 from vs_sim.run import run_study
+from vs_sim.scenario import DEFAULT, load_scenario
 from vs_sim.store import RunFolder, Writer
 from vs_sim.study import load_study
 
 MODEL = "openai:talker"
+DONATION = load_scenario(DEFAULT).model_dump(mode="json")
+"""The scenario as a manifest has it."""
 
 
 def scripted(study: StudyFolder, out: Path, **keys: Any) -> Path:
@@ -63,6 +66,7 @@ def written(
 ) -> Path:
     """A run folder of these conversations; rows of the journal are (conversation, call) or (conversation, step given up)."""
     content = {"question": "What?", "outcome": "actual", "seed": 1, "persuader_model": MODEL, "persuadee_models": [MODEL], **study}
+    content.setdefault("scenario", DONATION)
     content.setdefault("conditions", [{"name": "vs", "method": "vs_standard", "k": 2, "select": "weighted"}])
     content.setdefault("persuaders", [{"id": "asker", "text": "You ask."}])
     content.setdefault("persuadees", [{"id": "ann", "text": "You are Ann.", "facts": {"Pet": "a cat"}, "age": 30, "care": 4.5}])

@@ -26,10 +26,10 @@ class RunDisplay(Watcher):
 
     Args:
         watch: print every turn with its candidates.
-        scale: of the study's decisions; None for cents.
+        scale: of the study's decisions.
     """
 
-    def __init__(self, *, watch: bool, scale: Scale | None = None) -> None:
+    def __init__(self, *, watch: bool, scale: Scale) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._watch, self._scale = watch, scale
         self._bars: Progress | None = None

@@ -18,6 +18,7 @@ from vs_sim.errors import RunFolderError
 from vs_sim.human.reference import person
 from vs_sim.personas import ATTRIBUTES, Persona, render
 from vs_sim.records import Call, ConversationSpec, Role, Transcript, VerbalizedDistribution, is_person
+from vs_sim.scenario import Scale, scale_of
 from vs_sim.store import RunFolder, turn_of
 
 if TYPE_CHECKING:
@@ -98,16 +99,12 @@ def load_run(path: str | Path) -> Run:
     return Run(folder.path, manifest, reference, **{name: frame(name, rows[name]) for name in TABLES})
 
 
-def unit_of(study: Mapping[str, Any]) -> str:
-    """The unit of what is decided in a study: cents, unless its scenario has another scale."""
-    return str(study.get("scenario", {}).get("scale", {}).get("unit", "cents"))
-
-
 def _conversations(
     folder: RunFolder, study: Mapping[str, Any], transcripts: Sequence[Transcript], calls: Sequence[Row], *, people_spoke: bool
 ) -> Iterator[Row]:
     conditions = {one["name"]: one for one in study.get("conditions", [])}
     found = {t.spec.id: t for t in transcripts}
+    scale = scale_of(study)
     specs = {spec.id: spec for spec in (*folder.planned(), *(t.spec for t in transcripts))}
     second = _readings(folder, study)
     calls_of: dict[str, list[Row]] = {}
@@ -124,9 +121,9 @@ def _conversations(
             "k": k if isinstance(k, int) else None,
             "k_by_model": None if k is None else k == "model",
             "calls_per_turn": condition.get("calls"),
-            "unit": unit_of(study),
+            "unit": scale.unit,
             **_ended(found.get(spec.id), people_spoke=people_spoke),
-            **_stated(found.get(spec.id), unit_of(study), second.get(spec.id)),
+            **_stated(found.get(spec.id), scale, second.get(spec.id)),
             "n_calls": None if people_spoke else len(mine),
             **{key: _total(mine, key) for key in ("prompt_tokens", "completion_tokens")},
         }
@@ -156,10 +153,10 @@ def _ended(transcript: Transcript | None, *, people_spoke: bool) -> Row:
     }
 
 
-def _stated(transcript: Transcript | None, unit: str, reading: Reading | None) -> Row:
+def _stated(transcript: Transcript | None, scale: Scale, reading: Reading | None) -> Row:
     """What the persuadee says to give, by both readers; the rules know money only."""
     row: Row = dict.fromkeys(("stated_status", "stated", "stated_turn", "second_status", "second_stated", "second_failure"))
-    if transcript is None or not transcript.complete or unit != "cents":
+    if transcript is None or not transcript.complete or not scale.money:
         return row
     from vs_sim.outcome import read_outcome
     from vs_sim.records import Outcome

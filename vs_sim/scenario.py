@@ -6,8 +6,9 @@ PersuasionForGood, ships with the package and is the default; a study names anot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
@@ -75,6 +76,11 @@ class Scale(Record):
     def text(self, amount: float) -> str:
         """An amount for readers: ``"$0.50"``, or ``"50 points"``."""
         return f"${amount / 100:.2f}" if self.money else f"{amount:g} {self.unit}"
+
+
+def scale_of(study: Mapping[str, Any]) -> Scale:
+    """The scale of a study as its manifest has it."""
+    return Scale.model_validate(study["scenario"]["scale"])
 
 
 class Scenario(Record):

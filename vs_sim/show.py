@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from vs_sim.records import ConversationSpec, Decision, Transcript, Turn, VerbalizedDistribution, is_person, printable
 from vs_sim.scenario import Scale
@@ -23,22 +22,12 @@ def _human(spec: ConversationSpec) -> bool:
     return is_person(spec.persuader_model) and is_person(spec.persuadee_model)
 
 
-def scale_of(study: Mapping[str, Any]) -> Scale | None:
-    """The scale of a manifest's study; None where it names none, as the references of human donations, which are in cents."""
-    scale = (study.get("scenario") or {}).get("scale")
-    return None if scale is None else Scale.model_validate(scale)
-
-
-def _text(amount: int, scale: Scale | None) -> str:
-    return f"${amount / 100:.2f}" if scale is None else scale.text(amount)
-
-
-def _distribution_lines(turn: Turn | Decision, distribution: VerbalizedDistribution, scale: Scale | None) -> list[Line]:
+def _distribution_lines(turn: Turn | Decision, distribution: VerbalizedDistribution, scale: Scale) -> list[Line]:
     """The candidates, one line each, the drawn one marked."""
     lines = []
     for i, c in enumerate(distribution.candidates):
         notes = [*c.repairs, *(["above tau"] if c.above_tau else [])]
-        text = _text(int(c.text), scale) if isinstance(turn, Decision) and c.text.isdecimal() else printable(c.text)
+        text = scale.text(int(c.text)) if isinstance(turn, Decision) and c.text.isdecimal() else printable(c.text)
         said = f"{c.probability:6.3f}  {text}" + (f"  [{', '.join(notes)}]" if notes else "")
         lines.append(Line("    > " + said, "bold green") if i == turn.drawn else Line("      " + said, "dim"))
     if distribution.repairs:
@@ -46,10 +35,10 @@ def _distribution_lines(turn: Turn | Decision, distribution: VerbalizedDistribut
     return lines
 
 
-def turn_lines(turn: Turn | Decision, scale: Scale | None = None) -> list[Line]:
+def turn_lines(turn: Turn | Decision, scale: Scale) -> list[Line]:
     """A turn or decision as lines; a single candidate is not listed, since it is what was said."""
     if isinstance(turn, Decision):
-        lines = [Line(f"decision in private: {_text(turn.amount, scale)}", "bold")]
+        lines = [Line(f"decision in private: {scale.text(turn.amount)}", "bold")]
     else:
         lines = [Line(f"{turn.role:>9}: {printable(turn.text)}", "cyan" if turn.role == "persuadee" else "")]
     if turn.distribution is not None and len(turn.distribution.candidates) > 1:
@@ -57,12 +46,12 @@ def turn_lines(turn: Turn | Decision, scale: Scale | None = None) -> list[Line]:
     return lines
 
 
-def transcript_lines(transcript: Transcript, scale: Scale | None = None) -> list[Line]:
+def transcript_lines(transcript: Transcript, scale: Scale) -> list[Line]:
     """A whole conversation for reading.
 
     Args:
         transcript: the conversation.
-        scale: of the study's decisions; None for cents.
+        scale: of the study's decisions (`vs_sim.scenario.scale_of`).
     """
     from vs_sim.outcome import read_outcome
 
@@ -79,13 +68,13 @@ def transcript_lines(transcript: Transcript, scale: Scale | None = None) -> list
     for turn in transcript.turns:
         if turn.role == "persuader":
             lines.append(Line(f"round {turn.round}", "dim"))
-        lines += turn_lines(turn)
+        lines += turn_lines(turn, scale)
     lines += [Line(""), Line(f"stop reason: {transcript.stop_reason}")]
     if transcript.decision is not None:
         lines += turn_lines(transcript.decision, scale)
-    if scale is None or scale.money:  # the rules that read what is said know money only
+    if scale.money:  # the rules that read what is said know money only
         stated = read_outcome(transcript).stated
-        said = "" if stated.cents is None else f", {_text(stated.cents, scale)}"
+        said = "" if stated.cents is None else f", {scale.text(stated.cents)}"
         if stated.turn is not None and stated.span is not None:
             said += f' from "{printable(transcript.turns[stated.turn].text[slice(*stated.span)])}"'
         lines.append(Line(f"stated in the chat: {stated.status}{said}", "yellow" if stated.status == "undetermined" else ""))
@@ -95,12 +84,7 @@ def transcript_lines(transcript: Transcript, scale: Scale | None = None) -> list
     return lines
 
 
-def transcript_text(transcript: Transcript, scale: Scale | None = None) -> str:
-    """A whole conversation for reading, plain."""
-    return "\n".join(line.text for line in transcript_lines(transcript, scale))
-
-
-def listing(transcripts: Sequence[Transcript], scale: Scale | None = None) -> list[Line]:
+def listing(transcripts: Sequence[Transcript], scale: Scale) -> list[Line]:
     """Conversations in a list of at most 100 columns, one line each; long names lose their middle."""
     several = len({t.spec.persuadee_model for t in transcripts}) > 1
     arms = [arm_name(t.spec) if several else t.spec.condition for t in transcripts]
@@ -120,7 +104,7 @@ def listing(transcripts: Sequence[Transcript], scale: Scale | None = None) -> li
     return lines
 
 
-def _result(transcript: Transcript, scale: Scale | None) -> Line:
+def _result(transcript: Transcript, scale: Scale) -> Line:
     if transcript.failure is not None:
         return Line(f"FAILED {transcript.failure.kind}", "red")
-    return Line("no decision", "yellow") if transcript.decision is None else Line(_text(transcript.decision.amount, scale))
+    return Line("no decision", "yellow") if transcript.decision is None else Line(scale.text(transcript.decision.amount))

@@ -213,7 +213,7 @@ def to_label(folder: RunFolder, *, n: int | None = None, everything: bool = Fals
         RunFolderError: if there is none, or the run is not about a donation.
         HumanDataError: if a reference is damaged.
     """
-    unit = folder.manifest()["study"].get("scenario", {}).get("scale", {}).get("unit", "cents")
+    unit = folder.manifest()["study"]["scenario"]["scale"]["unit"]
     if unit != "cents":
         raise RunFolderError(
             f"{folder.path}: its persuader asks for {unit}, but the strategies are defined for one who asks for a donation"

@@ -20,10 +20,15 @@ from analysis.report_transcripts import PER_PART, Packed, Recorded, pack, packed
 from analysis.run_facts import Cell, RunFacts
 from tests.report_runs import HOSTILE, Page, hostile, unpacked
 from vs_sim.records import Call, Candidate, ConversationSpec, Decision, StopReason, Transcript, Turn, Usage, VerbalizedDistribution
+from vs_sim.scenario import DEFAULT, load_scenario
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=40) | st.sampled_from([text[:200] for text in HOSTILE])
 """Any text, half characters included."""
-STUDY = {"persuadees": [{"id": "<b>ann</b>", "text": HOSTILE[0], "facts": {"<i>": HOSTILE[1]}, "age": 33}], "persuaders": []}
+STUDY = {
+    "scenario": load_scenario(DEFAULT).model_dump(mode="json"),
+    "persuadees": [{"id": "<b>ann</b>", "text": HOSTILE[0], "facts": {"<i>": HOSTILE[1]}, "age": 33}],
+    "persuaders": [],
+}
 
 
 def transcript(number: int = 0, *, text: str = "I could give 50 cents.", amount: int = 50) -> Transcript:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests import human_data
 from tests.conftest import DIRECT, KEY, Command, StudyFolder
 from tests.endpoint import Endpoint
-from tests.runs import MODEL, scripted, spec, transcript, written
+from tests.runs import DONATION, MODEL, scripted, spec, transcript, written
 from vs_sim.columns import TABLES, dictionary, frame, rows_of, whole_characters
 from vs_sim.errors import HumanDataError, InputError
 from vs_sim.export.files import export_run
@@ -67,7 +67,7 @@ def run_of_turns(path: Path, texts: list[str]) -> Run:
     """A run whose turns have these texts."""
     given = {"conversation": "a", "round": 1, "role": "persuadee", "step": "t000"}
     rows = [{c.name: None for c in TABLES["turns"]} | given | {"turn": i, "text": text} for i, text in enumerate(texts)]
-    manifest = {"study": {"question": "What?", "persuadee_models": [MODEL]}, "starts": []}
+    manifest = {"study": {"question": "What?", "persuadee_models": [MODEL], "scenario": DONATION}, "starts": []}
     tables = {name: frame(name, rows if name == "turns" else []) for name in TABLES}
     return Run(path, manifest, None, **tables)
 

@@ -14,7 +14,8 @@ import pytest
 from tests.conftest import DIRECT, VS
 from tests.endpoint import refusal
 from vs_sim.run import run_study
-from vs_sim.show import transcript_text
+from vs_sim.scenario import DEFAULT, load_scenario
+from vs_sim.show import transcript_lines
 from vs_sim.status import status
 from vs_sim.store import RunFolder
 from vs_sim.study import load_study
@@ -168,6 +169,11 @@ def _read(terminal):
         return os.read(terminal, 65536)
     except OSError:  # the other end was closed
         return b""
+
+
+def transcript_text(transcript):
+    """A conversation as it is printed, plain."""
+    return "\n".join(line.text for line in transcript_lines(transcript, load_scenario(DEFAULT).scale))
 
 
 @pytest.fixture

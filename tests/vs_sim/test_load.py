@@ -148,8 +148,9 @@ def test_the_second_readers_result_stands_beside_the_rules(tmp_path: Path) -> No
 
 
 def test_a_decision_on_another_scale_has_its_unit_and_is_not_read_as_money(tmp_path: Path) -> None:
-    scenario = {"scale": {"name": "pledge", "unit": "bags"}}
-    run = load_run(written(tmp_path / "run", [transcript(spec("a"), "Hello", "I will donate 50 cents.", amount=3)], scenario=scenario))
+    scale = {"name": "pledge", "one": "number", "many": "numbers", "unit": "bags", "low": 0, "high": 10, "edges": [0, 5]}
+    said = [transcript(spec("a"), "Hello", "I will donate 50 cents.", amount=3)]
+    run = load_run(written(tmp_path / "run", said, scenario={"scale": scale}))
     (row,) = rows_of(run.conversations)
     assert (row["decided"], row["unit"], row["stated"], row["stated_status"]) == (3, "bags", None, None)
 

@@ -53,7 +53,8 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from vs_sim.errors import RunFolderError
-    from vs_sim.show import listing, scale_of, transcript_lines
+    from vs_sim.scenario import scale_of
+    from vs_sim.show import listing, transcript_lines
     from vs_sim.store import RunFolder
     from vs_sim.terminal import print_lines
 

@@ -136,6 +136,11 @@ def humans(reference: Path, own: Collection[str], scenario: dict[str, Any]) -> t
     return others or transcripts, source
 
 
+def prompts_of(manifest: dict[str, Any]) -> dict[str, str]:
+    """Every prompt that a run's models were given, by its name; those of the scenario begin with ``"scenario/"``."""
+    return {**manifest["prompts"], **{f"scenario/{name}": text for name, text in manifest["study"]["scenario"]["prompts"].items()}}
+
+
 def without_path(grid: Grid, human: Path | None) -> Grid:
     """The grid with the reference named as a folder, not as a place on this machine."""
     if human is None:

@@ -83,14 +83,13 @@ def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleani
     from analysis.report_facts import alerts, design
     from analysis.report_transcripts import Recorded
     from analysis.run_facts import run_facts
-    from vs_sim.commands.people import grid_of, machinery_note, without_path
+    from vs_sim.commands.people import grid_of, machinery_note, prompts_of, without_path
     from vs_sim.store import RunFolder
 
     folder = RunFolder(run)
     manifest = folder.manifest()
     planned, transcripts = folder.planned(), folder.transcripts()
     study = manifest["study"]
-    scenario = (study.get("scenario") or {}).get("prompts") or {}
     facts = run_facts(manifest, planned, transcripts)
     blocks: list[Block] = []
     grid: Grid | None = None
@@ -110,7 +109,7 @@ def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleani
         facts=design(facts),
         conditions=design_table(facts),
         blocks=(*blocks, missing_block(prefix, facts, transcripts, grid)),
-        prompts={**(manifest.get("prompts") or {}), **{f"scenario/{key}": text for key, text in scenario.items()}},
+        prompts=prompts_of(manifest),
         comparison=comparison_lines(grid) if grid else (),
     )
     return part, Recorded(name, transcripts, study, _amounts(folder, study, transcripts))
@@ -172,11 +171,10 @@ def _dynamics(folder: RunFolder, prefix: str, human: Path | None, note: str, tra
     from analysis.report import Block, measured_block
     from vs_sim.commands.dynamics import courses_of
     from vs_sim.commands.people import humans
-    from vs_sim.show import scale_of
+    from vs_sim.scenario import scale_of
 
     study = folder.manifest()["study"]
-    scale = scale_of(study)
-    if scale is not None and not scale.money:
+    if not scale_of(study).money:
         why = "Left out: the rules that read agreement, refusal and amounts from a dialogue know requests for money only."
         return Block(id=f"{prefix}-dynamics", heading="Dynamics", paragraphs=(why,))
     n_rounds, seed = int(study["rounds"]), int(study["seed"])

@@ -10,8 +10,9 @@ from typing import Any
 
 from vs_sim.columns import ABOUT
 from vs_sim.human.reference import CITATION, LICENCE, SOURCE
-from vs_sim.load import Run, unit_of
+from vs_sim.load import Run
 from vs_sim.records import is_person
+from vs_sim.scenario import scale_of
 
 _WIDTH = 120
 
@@ -83,7 +84,7 @@ def _what(run: Run) -> str:
             f"These are dialogues between people: {run.reference.source}, {run.reference.n_dialogues} dialogues, version "
             f"{run.reference.version[:12]}. One participant was to persuade another to give part of a payment to a charity."
         )
-    about = study.get("scenario", {}).get("about", "One participant asks another to give part of a payment of $2.00 to Save the Children.")
+    about = study["scenario"]["about"]
     played = _human_players(study)
     if played:
         return _paragraphs(
@@ -184,7 +185,7 @@ def _limits(run: Run) -> str:
             else []
         ),
         *(["Small, embedded or scripted models show the machinery and are no evidence about the method."] if _machinery(run) else []),
-        *([stated] if unit_of(run.manifest["study"]) == "cents" else []),
+        *([stated] if scale_of(run.manifest["study"]).money else []),
         "Texts of models are unchecked: they may be false, offensive, or contain markup, control characters and formulas.",
         "Failure messages may name the address of an endpoint; look before you publish.",
     )
@@ -197,8 +198,7 @@ def _years(run: Run) -> str:
 
 def _as_in_p4g(run: Run) -> bool:
     """Whether the scenario is that of PersuasionForGood."""
-    scenario = run.manifest["study"].get("scenario")
-    return scenario is None or scenario.get("humans") == "persuasionforgood"
+    return bool(run.manifest["study"]["scenario"].get("humans") == "persuasionforgood")
 
 
 def _machinery(run: Run) -> bool:
