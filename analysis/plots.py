@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,6 +14,8 @@ from matplotlib.patches import Patch
 
 from analysis.compare import Comparison
 from vs_sim.scenario import Scale
+
+Shown = TypeVar("Shown")
 
 MAX_ARMS = 8
 WIDTH_INCHES = 7.2
@@ -105,6 +107,20 @@ def draw_ecdfs(ax: Axes, comparisons: Sequence[Comparison]) -> None:
     ax.set_xlabel(_axis(scale))
     ax.set_ylabel("share at or below this")
     plain(ax)
+
+
+def pages(name: str, of: Sequence[Shown], size: int) -> list[tuple[str, list[Shown]]]:
+    """What goes into one figure each, where it is too much for a single one.
+
+    Args:
+        name: of the figure.
+        of: what is drawn, in order, such as the conditions' labels.
+        size: how many a figure holds, 1 or more.
+
+    Returns:
+        For each figure its name, with ``-1``, ``-2`` and so on behind it if there are several, and its part.
+    """
+    return [(f"{name}-{i // size + 1}" if len(of) > size else name, list(of[i : i + size])) for i in range(0, len(of), size)]
 
 
 def figure(comparisons: Sequence[Comparison], note: str = "") -> Figure:

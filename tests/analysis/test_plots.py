@@ -6,7 +6,7 @@ import pytest
 
 from analysis.compare import Comparison, compare
 from analysis.figure_files import save
-from analysis.plots import STYLES, figure
+from analysis.plots import STYLES, figure, pages
 from analysis.samples import Arm, human_cents
 
 MakeArm = Callable[..., Arm]
@@ -80,3 +80,9 @@ def test_more_conditions_than_styles_are_refused(make_arm: MakeArm) -> None:
         figure(several(make_arm, 9))
     with pytest.raises(ValueError, match=r"0 conditions to draw"):
         figure([])
+
+
+def test_pages_are_numbered_where_there_are_several_and_nothing_is_lost() -> None:
+    assert pages("comparison", "abc", 3) == [("comparison", ["a", "b", "c"])]
+    assert pages("comparison", "abcd", 3) == [("comparison-1", ["a", "b", "c"]), ("comparison-2", ["d"])]
+    assert pages("comparison", "", 3) == []

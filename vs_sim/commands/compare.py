@@ -47,7 +47,8 @@ def compare_and_draw(run: Path) -> None:
 
 def _print_and_draw(run: Path, grid: Grid, human: Path | None) -> None:
     from analysis.figure_files import save
-    from analysis.plots import MAX_ARMS, figure
+    from analysis.numbers import cleaning_rule
+    from analysis.plots import MAX_ARMS, figure, pages
     from analysis.tables import render, write_csv
     from vs_sim.commands.people import machinery_note, writing
     from vs_sim.store import RunFolder
@@ -57,18 +58,15 @@ def _print_and_draw(run: Path, grid: Grid, human: Path | None) -> None:
     note = machinery_note(study["persuadee_models"])
     if note:
         print(note)
-    comparisons = grid.comparisons
-    first = comparisons[0]
+    first = grid.comparisons[0]
     # The study's own outcome, the default rule and the shipped humans keep the plain name; other views stand beside it.
     name = "comparison" + ("" if first.which == study["outcome"] else f"-{first.which}")
     name += ("" if first.cleaning == "drop" else f"-{first.cleaning}") + (f"-with-{human.resolve().name}" if human else "")
-    rule = {"drop": "amounts above $2 dropped", "cap": "amounts above $2 set to $2", "all": "all amounts kept"}[first.cleaning]
     what = f"{first.which.capitalize()} {first.scale.name}s"
-    what += f" against the humans' {first.human_which} ones; {rule}." if first.n_human else "; no human data."
+    what += f" against the humans' {first.human_which} ones; {cleaning_rule(first)}." if first.n_human else "; no human data."
     drawn: list[Path] = []
     with writing(run):
         write_csv(grid, run / f"{name}.csv")
-        for i in range(0, len(comparisons), MAX_ARMS):
-            page = f"{name}-{i // MAX_ARMS + 1}" if len(comparisons) > MAX_ARMS else name
-            drawn += save(figure(comparisons[i : i + MAX_ARMS], note=f"{what} {note}".strip()), run / page)
+        for page, chosen in pages(name, grid.comparisons, MAX_ARMS):
+            drawn += save(figure(chosen, note=f"{what} {note}".strip()), run / page)
     print(f"table: {run / name}.csv   figure: {', '.join(map(str, drawn))}")

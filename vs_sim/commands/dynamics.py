@@ -108,6 +108,7 @@ def _print_and_draw(
     from analysis import curves, measure
     from analysis.dynamics import NOTES
     from analysis.figure_files import save
+    from analysis.plots import pages
     from analysis.plots_dynamics import N_COLUMNS, figure
     from vs_sim.commands.people import machinery_note, writing
     from vs_sim.records import is_person
@@ -118,12 +119,10 @@ def _print_and_draw(
     by_people = all(is_person(m.model) for m in measured)  # how their dialogues were ended is not recorded
     ending = [] if by_people else [f"Ended by: {'; '.join(reasons)}."]
     print(measure.render(measured, heading, [*([note] if note else []), *missing, *ending, *NOTES]))
-    labels = list(ended)
     files: list[Path] = []
     with writing(run):
         measure.write_csv(measured, run / "dynamics.csv")
         curves.write_csv(drawn, run / "dynamics-rounds.csv")
-        for i in range(0, len(labels), N_COLUMNS):
-            page = f"dynamics-{i // N_COLUMNS + 1}" if len(labels) > N_COLUMNS else "dynamics"
-            files += save(figure([c for c in drawn if c.label in labels[i : i + N_COLUMNS]], note=note), run / page)
+        for page, chosen in pages("dynamics", list(ended), N_COLUMNS):
+            files += save(figure([c for c in drawn if c.label in chosen], note=note), run / page)
     print(f"tables: {run / 'dynamics.csv'}, {run / 'dynamics-rounds.csv'}   figure: {', '.join(map(str, files))}")

@@ -101,9 +101,9 @@ def _speeches(folder: Path, name: str) -> tuple[list[Speech], list[str]]:
 
 
 def _print_and_draw(runs: list[Path], measured: list[Measured], notes: list[str]) -> None:
-    from analysis.measure import render, write_csv
     from analysis.figure_files import save
-    from analysis.plots import MAX_ARMS
+    from analysis.measure import render, write_csv
+    from analysis.plots import MAX_ARMS, pages
     from analysis.plots_language import figure
     from vs_sim.commands.people import machinery_note, writing
 
@@ -113,8 +113,6 @@ def _print_and_draw(runs: list[Path], measured: list[Measured], notes: list[str]
     drawn: list[Path] = []
     with writing(runs[0]):
         write_csv(measured, runs[0] / "language.csv")
-        for i in range(0, len(labels), MAX_ARMS):
-            page = f"language-{i // MAX_ARMS + 1}" if len(labels) > MAX_ARMS else "language"
-            chosen = [m for m in measured if m.label in labels[i : i + MAX_ARMS]]
-            drawn += save(figure(chosen, note=note), runs[0] / page)
+        for page, chosen in pages("language", labels, MAX_ARMS):
+            drawn += save(figure([m for m in measured if m.label in chosen], note=note), runs[0] / page)
     print(f"table: {runs[0] / 'language.csv'}   figure: {', '.join(map(str, drawn))}")

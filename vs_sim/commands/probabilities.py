@@ -88,20 +88,16 @@ def _probabilities(arguments: argparse.Namespace) -> int:
 
 def _draw(run: Path, found: list[Diagnostics], calibrations: list[Calibration]) -> None:
     from analysis.figure_files import save
-    from analysis.plots import MAX_ARMS
+    from analysis.plots import MAX_ARMS, pages
     from analysis.plots_probabilities import figure
-    from vs_sim.errors import RunFolderError
+    from vs_sim.commands.people import writing
 
     arms = list(dict.fromkeys(d.arm for d in found))
     drawn: list[Path] = []
-    try:
-        for i in range(0, len(arms), MAX_ARMS):
-            page = set(arms[i : i + MAX_ARMS])
-            name = f"probabilities-{i // MAX_ARMS + 1}" if len(arms) > MAX_ARMS else "probabilities"
-            shown = figure([d for d in found if d.arm in page], [c for c in calibrations if c.arm in page])
-            drawn += save(shown, run / name)
-    except OSError as error:
-        raise RunFolderError(f"{error.filename or run}: cannot be written: {error.strerror}") from None
+    with writing(run):
+        for page, chosen in pages("probabilities", arms, MAX_ARMS):
+            shown = figure([d for d in found if d.arm in chosen], [c for c in calibrations if c.arm in chosen])
+            drawn += save(shown, run / page)
     print(f"figure: {', '.join(map(str, drawn))}")
 
 
