@@ -16,7 +16,7 @@ from analysis.scores import Scores, cell, scores
 from analysis.strategies import TITLES, Marks
 from vs_sim.records import Record
 from vs_sim.strategies import Strategy, TurnId
-from vs_sim.terminal import wrapped
+from vs_sim.terminal import shortened, wrapped
 
 _YES_NO = ("yes", "no")
 _PAIRS_IN_A_ROW = 3
@@ -188,7 +188,7 @@ def render_agreement(found: StrategyAgreement) -> str:
     names = list(found.readers)
     letters = {name: chr(ord("A") + i) if i < 26 else f"R{i + 1}" for i, name in enumerate(names)}
     lines = ["Strategies of the persuader's turns, by who labelled them", ""]
-    lines += [f"  {letters[name]:<3} {printable(name):.70} ({found.readers[name]['labelled']:,} turns)" for name in names]
+    lines += [f"  {letters[name]:<3} {shortened(printable(name), 70)} ({found.readers[name]['labelled']:,} turns)" for name in names]
     kinds: list[Strategy | None] = [*Strategy, None]
     for start in range(0, len(names), 9):
         some = names[start : start + 9]

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StudyFolder
+from tests.strategy_runs import reference_of
 from vs_sim.run import run_study
 from vs_sim.second_reader import read_stated
 from vs_sim.store import RunFolder
+from vs_sim.strategies import label_strategies
 from vs_sim.study import RunOptions, load_study
 from vs_sim.terminal import columns
 
@@ -30,18 +32,20 @@ def studied(tmp_path_factory):
         {"name": f"{method}_a_condition_whose_name_has_no_space_and_is_as_long_as_may_be"[:64], "method": method} | ({"k": k} if k else {})
         for method, k in METHODS.items()
     ]
-    people = "id,age,sex,agreeable\n" + "".join(f"p{n},{20 + n},{'Female' if n % 2 else 'Male'},{n % 5 + 1}\n" for n in range(20))
-    (folder / CROWD).write_text(people, "utf-8")
+    crowd = "id,age,sex,agreeable\n" + "".join(f"p{n},{20 + n},{'Female' if n % 2 else 'Male'},{n % 5 + 1}\n" for n in range(20))
+    (folder / CROWD).write_text(crowd, "utf-8")
     study = StudyFolder(folder)
     study.people([f"{PERSON}{n}"[-64:] for n in range(2)])
     before = os.getcwd()
     os.chdir(folder)  # rules are found where the command is given
     try:
         path = study.write(conditions=conditions, persuadee_models=[f"scripted:{name}.toml" for name in MODELS], rounds=1)
-        run = RunFolder(folder / "run")
+        run, people = RunFolder(folder / "run"), RunFolder(reference_of(folder / "people"))
         asyncio.run(run_study(load_study(path), run))
         for name in MODELS:
             asyncio.run(read_stated(run, f"scripted:{name}.toml", run=RunOptions(), everything=True))
+            for labelled in (run, people):
+                asyncio.run(label_strategies(labelled, f"scripted:{name}.toml", run=RunOptions()))
     finally:
         os.chdir(before)
     return folder
@@ -61,6 +65,11 @@ def studied(tmp_path_factory):
         "outcome audit run",
         "outcome agreement run",
         f"personas check {CROWD}",
+        f"strategies label run --model scripted:{MODELS[0]}.toml",
+        *(f"strategies compare run --human people --model scripted:{name}.toml" for name in MODELS),
+        *(f"strategies check people --model scripted:{name}.toml" for name in MODELS),
+        "strategies agreement run",
+        "strategies agreement people",
     ],
 )
 def test_what_is_printed_fits_100_columns(command, studied, monkeypatch, arguments):

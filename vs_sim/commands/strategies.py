@@ -162,23 +162,23 @@ def _print_and_draw(
     checked: list[CheckedStrategy],
     model: str,
 ) -> None:
-    import textwrap
-
     import pandas as pd
 
-    from analysis.measure import WIDTH, render, tidy
     from analysis.figure_files import save
+    from analysis.measure import render, tidy
+    from analysis.plots import pages
     from analysis.plots_strategies import N_CONDITIONS, figure
     from analysis.strategies_check import render_check
     from vs_sim.commands.people import writing
+    from vs_sim.terminal import wrapped
 
     for name, measured in compared.items():
         different = [_DIFFERENT] if name == "annotators" else []
         said_first = (f"Strategies of the persuader. {said[name]}", *different)
-        heading = "\n".join(line for text in said_first for line in textwrap.wrap(text, WIDTH))
+        heading = "\n".join(line for text in said_first for line in wrapped(text))
         print(render(measured, heading, [*notes, *(about if name == list(compared)[-1] else [])]))
     if why_not:
-        print("\n".join(textwrap.wrap(why_not, WIDTH)) + "\n")
+        print("\n".join(wrapped(why_not)) + "\n")
     if checked:
         print(render_check(checked, model) + "\n")
     files: list[Path] = []
@@ -187,11 +187,10 @@ def _print_and_draw(
         table.to_csv(run / "strategies.csv", index=False, lineterminator="\n")
         for name, measured in compared.items():
             labels = list(dict.fromkeys(m.label for m in measured))
-            for i in range(0, len(labels), N_CONDITIONS):
-                page = f"strategies-{name}" + (f"-{i // N_CONDITIONS + 1}" if len(labels) > N_CONDITIONS else "")
-                chosen = [m for m in measured if m.label in labels[i : i + N_CONDITIONS]]
-                different = [_DIFFERENT] if name == "annotators" else []
-                files += save(figure(chosen, note=" ".join([*different, said[name].partition(" (")[0] + ".", *notes[:1]])), run / page)
+            different = [_DIFFERENT] if name == "annotators" else []
+            below = " ".join([*different, said[name].partition(" (")[0] + ".", *notes[:1]])
+            for page, chosen in pages(f"strategies-{name}", labels, N_CONDITIONS):
+                files += save(figure([m for m in measured if m.label in chosen], note=below), run / page)
     print(f"table: {run / 'strategies.csv'}   figure: {', '.join(map(str, files))}")
 
 
