@@ -65,6 +65,7 @@ def people_of(reference: Path | None, which: Which, cleaning: Cleaning, study: d
         from analysis.samples import human_cents, no_humans
 
         return human_cents(cleaning) if scenario.humans else no_humans(scenario.scale, cleaning)
+    from analysis.numbers import most
     from analysis.samples import human_donations
     from vs_sim.errors import InputError
     from vs_sim.store import RunFolder
@@ -73,9 +74,9 @@ def people_of(reference: Path | None, which: Which, cleaning: Cleaning, study: d
     readings = second_readings(RunFolder(reference), study)
     people = human_donations(transcripts, which, cleaning, source=source, readings=readings, scale=scenario.scale)
     if people.n == 0:
-        left_out = f"{people.n_missing} cannot be told, {people.n_dropped} are above $2"
+        left_out = f"{people.n_missing} cannot be told, {people.n_dropped} are above {most(scenario.scale)}"
         raise InputError(
-            f"{reference}: no dialogue has a donation to compare with ({which}; {left_out}); give another --human or --outcome"
+            f"{reference}: no dialogue has a {scenario.scale.name} to compare with ({which}; {left_out}); give another --human or --outcome"
         )
     return people
 
