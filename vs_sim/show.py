@@ -6,10 +6,7 @@ from collections.abc import Sequence
 
 from vs_sim.records import ConversationSpec, Decision, Transcript, Turn, VerbalizedDistribution, is_person, printable
 from vs_sim.scenario import Scale
-from vs_sim.terminal import Line, columns, filled, shortened
-
-WIDTH = 100
-"""Columns of a list of conversations."""
+from vs_sim.terminal import WIDTH, Line, columns, filled, shortened
 
 
 def arm_name(spec: ConversationSpec) -> str:
