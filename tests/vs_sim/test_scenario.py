@@ -173,6 +173,16 @@ def test_no_verb_speaks_of_money(pledges: Path, verb: list[str], capsys: pytest.
     assert out and not any(word in out for word in ("$", "dollar", "cents"))
 
 
+def test_a_supplement_leaves_out_what_is_read_of_money_alone(pledges: Path, tmp_path: Path) -> None:
+    out = tmp_path / "bundle"
+    assert main(["bundle", str(pledges), "--out", str(out)]) == 0
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*")}
+    assert {"tables/comparison.csv", "tables/language.csv", "figures/comparison.pdf"} <= files
+    assert not [name for name in files if "dynamics" in name]
+    text = "".join((out / name).read_text("utf-8") for name in ("README.md", "methods.md", "results.md", "supplement.tex"))
+    assert not any(word in text for word in ("$", "dollar", "cents", "dynamics"))
+
+
 @pytest.mark.parametrize(
     "verb",
     [["compare", "--outcome", "stated"], ["audit"], ["read", "--model", "scripted:donation"], ["sheet", "--out", "x.csv"], ["agreement"]],

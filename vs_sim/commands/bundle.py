@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from analysis.grid import Grid
     from analysis.run_facts import RunFacts
+    from vs_sim.commands.results import Results
     from vs_sim.records import Transcript
     from vs_sim.store import RunFolder
 
@@ -79,11 +79,10 @@ def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Tran
     from analysis.latex import table
     from analysis.paper_tables import tables
     from analysis.tables import write_csv
-    from vs_sim.commands.people import grid_of, machinery_note, without_path
+    from vs_sim.commands.results import results_of
 
-    human: Path | None = arguments.human
-    grid = without_path(grid_of(folder.path, arguments.cleaning, None, human), human)
-    note = machinery_note(facts.study["persuadee_models"])
+    results = results_of(folder, arguments.human, arguments.cleaning)
+    grid, note = results.grid, results.note
     lost = f" INCOMPLETE: {facts.n_planned - facts.n_complete} of {facts.n_planned} conversations are missing." if facts.incomplete else ""
 
     (out / "tables").mkdir()
@@ -96,7 +95,7 @@ def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Tran
     captions: dict[str, str] = {}
     alike: list[str] = []
     (out / "figures").mkdir()
-    for name, drawn, caption in _figures(out / "tables", folder, grid, transcripts, human, f"{note}{lost}".strip()):
+    for name, drawn, caption in _figures(out / "tables", results, f"{note}{lost}".strip()):
         save(drawn, out / "figures" / name, (".pdf", ".svg", ".png", GREY), dpi=300)
         captions[name] = f"{caption} {note}".strip() + lost
         alike += [f"{name}: {a} and {b}" for a, b in bundle.alike_in_grey(drawn)]
@@ -137,60 +136,36 @@ def _facts_csv(folder: Path, grid: Grid, facts: RunFacts) -> None:
                 rows.writerow((cell.condition, cell.model, reason, n, cell.n_planned, cell.n_complete, c.n))
 
 
-def _figures(
-    tables: Path, folder: RunFolder, grid: Grid, transcripts: list[Transcript], human: Path | None, note: str
-) -> Iterator[tuple[str, Figure, str]]:
+def _figures(tables: Path, results: Results, note: str) -> Iterator[tuple[str, Figure, str]]:
     """Name, figure and caption of everything that can be drawn; tidy tables of what is drawn are written beside the others."""
     from analysis import plots, plots_dynamics, plots_forest, plots_language, plots_probabilities
-    from analysis.curves import curves
     from analysis.curves import write_csv as write_curves
-    from analysis.dynamics import courses, dynamics
-    from analysis.language import labels, language, speeches
     from analysis.measure import write_csv
-    from analysis.similarity import lexical_similarity
-    from vs_sim.commands.people import humans
 
-    study, planned = folder.manifest()["study"], folder.planned()
-    seed, n_rounds = int(study["seed"]), int(study["rounds"])
-    arms = list(labels(planned).values())
-    others = [] if human is None else humans(human, [t.spec.id for t in transcripts], study["scenario"])[0]
-
-    def paged(name: str, of: Sequence[str], size: int) -> Iterator[tuple[str, list[str]]]:
-        for i in range(0, len(of), size):
-            yield (f"{name}-{i // size + 1}" if len(of) > size else name), list(of[i : i + size])
-
-    for name, chosen in paged("comparison", arms, plots.MAX_ARMS):
+    compared = results.grid.comparisons
+    for name, drawn in plots.pages("comparison", compared, plots.MAX_ARMS):
         what = "Left: share of the conversations in each bin. Right: cumulative."
-        yield name, plots.figure([c for c in grid.comparisons if c.arm in chosen], note=note), what
-    forest = "All conditions: estimates with 95 % intervals" + (", humans and noise floor." if grid.comparisons[0].n_human else ".")
-    yield "forest", plots_forest.forest(grid.comparisons, note=note), forest
+        yield name, plots.figure(drawn, note=note), what
+    forest = "All conditions: estimates with 95 % intervals" + (", humans and noise floor." if compared[0].n_human else ".")
+    yield "forest", plots_forest.forest(compared, note=note), forest
 
-    spoken = speeches(transcripts, planned)
-    people = [replace(one, turns=one.turns[:n_rounds]) for one in speeches(others, [t.spec for t in others])]
-    measured = [*language(spoken, people, seed=seed), *lexical_similarity(spoken, people, seed=seed)]
-    write_csv(measured, tables / "language.csv")
-    for name, chosen in paged("language", list(dict.fromkeys(m.label for m in measured)), plots.MAX_ARMS):
-        if any(m.value is not None for m in measured if m.label in chosen):
-            shown = plots_language.figure([m for m in measured if m.label in chosen], note=note)
+    write_csv(results.language, tables / "language.csv")
+    for name, chosen in plots.pages("language", list(dict.fromkeys(m.label for m in results.language)), plots.MAX_ARMS):
+        if any(m.value is not None for m in results.language if m.label in chosen):
+            shown = plots_language.figure([m for m in results.language if m.label in chosen], note=note)
             yield name, shown, "Language of the persuadees: means over conversations with 95 % intervals."
 
-    read = courses(transcripts, planned, n_rounds)
-    read_people = courses(others, [t.spec for t in others], n_rounds)
-    write_csv(dynamics(read, read_people, n_rounds, seed=seed), tables / "dynamics.csv")
-    over_rounds = curves(read, read_people, n_rounds, seed=seed)
-    write_curves(over_rounds, tables / "dynamics-rounds.csv")
-    for name, chosen in paged("dynamics", list(dict.fromkeys(c.label for c in over_rounds)), plots_dynamics.N_COLUMNS):
-        yield name, plots_dynamics.figure([c for c in over_rounds if c.label in chosen], note=note), "Course of the dialogues, by round."
+    if (course := results.course) is not None:
+        write_csv(course.measured, tables / "dynamics.csv")
+        write_curves(course.over_rounds, tables / "dynamics-rounds.csv")
+        for name, chosen in plots.pages("dynamics", list(dict.fromkeys(c.label for c in course.over_rounds)), plots_dynamics.N_COLUMNS):
+            shown = plots_dynamics.figure([c for c in course.over_rounds if c.label in chosen], note=note)
+            yield name, shown, "Course of the dialogues, by round."
 
-    from analysis.probabilities import PARTS, diagnose
-    from vs_sim.commands.probabilities import calibrations_of, groups_of
-
-    recorded, groups, _ = groups_of(folder)
-    found = [d for group in groups for part in PARTS if (d := diagnose(group, part, seed=recorded.seed)) is not None]
-    held = calibrations_of(folder, recorded, groups)
-    for name, chosen in paged("probabilities", list(dict.fromkeys(d.arm for d in found)), plots.MAX_ARMS):
-        drawn = plots_probabilities.figure([d for d in found if d.arm in chosen], [c for c in held if c.arm in chosen])
-        yield name, drawn, "Stated probabilities: rank of the drawn candidate and entropy."
+    for name, chosen in plots.pages("probabilities", list(dict.fromkeys(d.arm for d in results.probabilities)), plots.MAX_ARMS):
+        own = [c for c in results.calibrations if c.arm in chosen]
+        shown = plots_probabilities.figure([d for d in results.probabilities if d.arm in chosen], own)
+        yield name, shown, "Stated probabilities: rank of the drawn candidate and entropy."
 
 
 def _prompts(out: Path, folder: RunFolder) -> None:

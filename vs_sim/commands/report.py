@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from vs_sim.commands import Verbs, verb
 
 if TYPE_CHECKING:
-    from analysis.dynamics import Course
-    from analysis.figure_files import Picture
-    from analysis.grid import Grid
     from analysis.report import Block, RunPart
     from analysis.report_transcripts import Recorded
+    from analysis.run_facts import RunFacts
     from analysis.samples import Cleaning
+    from vs_sim.commands.results import Results
     from vs_sim.errors import InputError
     from vs_sim.records import Transcript
     from vs_sim.store import RunFolder
@@ -79,11 +78,12 @@ def _names(runs: list[Path]) -> list[str]:
 
 def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleaning) -> tuple[RunPart, Recorded]:
     from analysis.paper_tables import design_table
-    from analysis.report import RunPart, comparison_block, comparison_lines, missing_block
+    from analysis.report import RunPart, comparison_lines, missing_block
     from analysis.report_facts import alerts, design
     from analysis.report_transcripts import Recorded
     from analysis.run_facts import run_facts
-    from vs_sim.commands.people import grid_of, machinery_note, prompts_of, without_path
+    from vs_sim.commands.people import prompts_of
+    from vs_sim.commands.results import results_of
     from vs_sim.store import RunFolder
 
     folder = RunFolder(run)
@@ -91,15 +91,11 @@ def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleani
     planned, transcripts = folder.planned(), folder.transcripts()
     study = manifest["study"]
     facts = run_facts(manifest, planned, transcripts)
+    found = results_of(folder, human, cleaning) if facts.n_complete else None
     blocks: list[Block] = []
-    grid: Grid | None = None
-    if facts.n_complete:
-        note = machinery_note(study["persuadee_models"])
-        grid = without_path(grid_of(run, cleaning, None, human), human)
-        blocks.append(comparison_block(prefix, grid, facts, note, _comparison_pictures(grid, note)))
-        blocks += _measured(folder, prefix, human, note, transcripts)
-        if not folder.is_reference:  # people state no probabilities
-            blocks += _probabilities(folder, prefix)
+    if found:
+        blocks = [_comparison(prefix, found, facts), _language(prefix, found), _dynamics(prefix, found), *_probabilities(prefix, found)]
+    grid = found.grid if found else None
     part = RunPart(
         id=prefix,
         name=name,
@@ -126,93 +122,65 @@ def _amounts(folder: RunFolder, study: dict[str, Any], transcripts: list[Transcr
     return {id_: amount if isinstance(amount, int) else None for id_, amount in found.items()}
 
 
-def _comparison_pictures(grid: Grid, note: str) -> list[Picture]:
+def _comparison(prefix: str, found: Results, facts: RunFacts) -> Block:
     from analysis.figure_files import as_picture
-    from analysis.plots import MAX_ARMS, figure
+    from analysis.plots import MAX_ARMS, figure, pages
     from analysis.plots_forest import forest
+    from analysis.report import comparison_block
 
-    pictures = []
-    for i in range(0, len(grid.comparisons), MAX_ARMS):
-        chosen = grid.comparisons[i : i + MAX_ARMS]
+    compared, pictures = found.grid.comparisons, []
+    for _, chosen in pages("", compared, MAX_ARMS):
         title = "Distributions (left) and cumulative distributions (right)" + (" against the humans" if chosen[0].n_human else "")
-        pictures.append(as_picture(title, figure(chosen, note=note), "The distributions whose numbers are in the tables below."))
-    title = "Every condition and model with its 95 % intervals"
-    return [*pictures, as_picture(title, forest(grid.comparisons, note=note), "The numbers of the tables below as points with intervals.")]
+        pictures.append(as_picture(title, figure(chosen, note=found.note), "The distributions whose numbers are in the tables below."))
+    title, alt = "Every condition and model with its 95 % intervals", "The numbers of the tables below as points with intervals."
+    pictures.append(as_picture(title, forest(compared, note=found.note), alt))
+    return comparison_block(prefix, found.grid, facts, found.note, pictures)
 
 
-def _measured(folder: RunFolder, prefix: str, human: Path | None, note: str, transcripts: list[Transcript]) -> list[Block]:
-    return [_language(folder.path, prefix, human, note), _dynamics(folder, prefix, human, note, transcripts)]
-
-
-def _language(run: Path, prefix: str, human: Path | None, note: str) -> Block:
+def _language(prefix: str, found: Results) -> Block:
     from analysis.figure_files import as_picture
-    from analysis.plots import MAX_ARMS
+    from analysis.plots import MAX_ARMS, pages
     from analysis.plots_language import figure
     from analysis.report import measured_block
-    from vs_sim.commands.language import measured_language
 
-    measured, notes = measured_language([run], human, False)
-    labels = list(dict.fromkeys(m.label for m in measured))
     pictures = []
-    for i in range(0, len(labels), MAX_ARMS):
-        chosen = [m for m in measured if m.label in labels[i : i + MAX_ARMS]]
-        pictures.append(
-            as_picture("Language of the persuadees", figure(chosen, note=note), "The numbers of the table below, with intervals.")
-        )
+    for _, labels in pages("", list(dict.fromkeys(m.label for m in found.language)), MAX_ARMS):
+        shown = figure([m for m in found.language if m.label in labels], note=found.note)
+        pictures.append(as_picture("Language of the persuadees", shown, "The numbers of the table below, with intervals."))
     heading = "Language of the persuadees: mean over conversations"
-    return measured_block(prefix, "language", heading, measured, pictures, notes)
+    return measured_block(prefix, "language", heading, found.language, pictures, found.language_notes)
 
 
-def _dynamics(folder: RunFolder, prefix: str, human: Path | None, note: str, transcripts: list[Transcript]) -> Block:
-    from analysis.curves import curves
-    from analysis.dynamics import NOTES, dynamics, stop_reasons
+def _dynamics(prefix: str, found: Results) -> Block:
+    from analysis.dynamics import NOTES
     from analysis.figure_files import as_picture
+    from analysis.plots import pages
     from analysis.plots_dynamics import N_COLUMNS, figure
     from analysis.report import Block, measured_block
-    from vs_sim.commands.dynamics import courses_of
-    from vs_sim.commands.people import humans
-    from vs_sim.scenario import scale_of
 
-    study = folder.manifest()["study"]
-    if not scale_of(study).money:
+    course = found.course
+    if course is None:
         why = "Left out: the rules that read agreement, refusal and amounts from a dialogue know requests for money only."
         return Block(id=f"{prefix}-dynamics", heading="Dynamics", paragraphs=(why,))
-    n_rounds, seed = int(study["rounds"]), int(study["seed"])
-    read, _ = courses_of(transcripts, folder.planned(), n_rounds, folder.path)
-    people: list[Course] = []
-    if human is not None:
-        others, _ = humans(human, [transcript.spec.id for transcript in transcripts], study["scenario"])
-        people, _ = courses_of(others, [transcript.spec for transcript in others], n_rounds, human)
-    measured = dynamics(read, people, n_rounds, seed=seed)
-    drawn = curves(read, people, n_rounds, seed=seed)
-    ended = stop_reasons(read)
-    labels = list(ended)
     pictures = []
-    for i in range(0, len(labels), N_COLUMNS):
-        shown = figure([c for c in drawn if c.label in labels[i : i + N_COLUMNS]], note=note)
+    for _, labels in pages("", list(course.stop_reasons), N_COLUMNS):
+        shown = figure([c for c in course.over_rounds if c.label in labels], note=found.note)
         pictures.append(as_picture("What has happened by each round", shown, "Shares over the rounds; the table below has their totals."))
-    reasons = "; ".join(f"{label}: " + ", ".join(f"{reason} {n}" for reason, n in counts.items()) for label, counts in ended.items())
-    heading = f"Course of the dialogues, rounds 1 to {n_rounds}: mean over conversations"
-    return measured_block(prefix, "dynamics", heading, measured, pictures, [f"Ended by: {reasons}.", *NOTES])
+    ended = (f"{label}: " + ", ".join(f"{reason} {n}" for reason, n in counts.items()) for label, counts in course.stop_reasons.items())
+    heading = f"Course of the dialogues, rounds 1 to {found.n_rounds}: mean over conversations"
+    return measured_block(prefix, "dynamics", heading, course.measured, pictures, [f"Ended by: {'; '.join(ended)}.", *NOTES])
 
 
-def _probabilities(folder: RunFolder, prefix: str) -> list[Block]:
+def _probabilities(prefix: str, found: Results) -> list[Block]:
     from analysis.figure_files import as_picture
-    from analysis.plots import MAX_ARMS
+    from analysis.plots import MAX_ARMS, pages
     from analysis.plots_probabilities import figure
-    from analysis.probabilities import PARTS, diagnose
     from analysis.report import probabilities_block
-    from vs_sim.commands.probabilities import calibrations_of, groups_of
 
-    study, groups, left_out = groups_of(folder)
-    found = [d for g in groups for part in PARTS if (d := diagnose(g, part, seed=study.seed)) is not None]
-    if not found:
+    if not found.probabilities:
         return []
-    calibrations = calibrations_of(folder, study, groups)
-    arms = list(dict.fromkeys(d.arm for d in found))
     pictures = []
-    for i in range(0, len(arms), MAX_ARMS):
-        page = set(arms[i : i + MAX_ARMS])
-        shown = figure([d for d in found if d.arm in page], [c for c in calibrations if c.arm in page])
+    for _, arms in pages("", list(dict.fromkeys(d.arm for d in found.probabilities)), MAX_ARMS):
+        shown = figure([d for d in found.probabilities if d.arm in arms], [c for c in found.calibrations if c.arm in arms])
         pictures.append(as_picture("Stated probabilities: rank of the drawn candidate, entropy", shown, "The table below has the means."))
-    return [probabilities_block(prefix, found, calibrations, left_out, pictures)]
+    return [probabilities_block(prefix, found.probabilities, found.calibrations, found.left_out, pictures)]

@@ -1,0 +1,109 @@
+"""What report and bundle lay out: everything that is computed of a run without asking a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from analysis.calibration import Calibration
+    from analysis.curves import Curve
+    from analysis.grid import Grid
+    from analysis.measure import Measured
+    from analysis.probabilities import Diagnostics
+    from analysis.samples import Cleaning
+    from vs_sim.store import RunFolder
+
+
+@dataclass(frozen=True)
+class Course:
+    """The course of the dialogues: what happened, over the rounds, and how many ended by which reason, by condition."""
+
+    measured: list[Measured]
+    over_rounds: list[Curve]
+    stop_reasons: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is computed of a run.
+
+    Attributes:
+        grid: the comparison; humans are named as a folder, not as a place on this machine.
+        note: the sentence that must stand beside models that are no evidence; empty for others.
+        n_rounds: of the study.
+        language: of the persuadees.
+        language_notes: what belongs below it.
+        course: None where the scenario is not about money, as the rules that read it know nothing else.
+        probabilities: as stated, by condition and part.
+        calibrations: stated probabilities against frequencies, where decisions were asked for again.
+        left_out: conditions without stated probabilities.
+    """
+
+    grid: Grid
+    note: str
+    n_rounds: int
+    language: list[Measured]
+    language_notes: list[str]
+    course: Course | None
+    probabilities: list[Diagnostics]
+    calibrations: list[Calibration]
+    left_out: list[str]
+
+
+def results_of(folder: RunFolder, human: Path | None, cleaning: Cleaning) -> Results:
+    """Everything that is computed of a run of which at least one conversation is complete.
+
+    Args:
+        folder: the run, or people.
+        human: reference folder of human dialogues; None for the frequencies shipped here.
+        cleaning: what is done with amounts above $2, on both sides.
+
+    Raises:
+        InputError: a folder that cannot be read, or humans without a donation to compare with.
+    """
+    from analysis.probabilities import PARTS, diagnose
+    from vs_sim.commands.language import measured_language
+    from vs_sim.commands.people import grid_of, machinery_note, without_path
+    from vs_sim.commands.probabilities import calibrations_of, groups_of
+
+    manifest = folder.manifest()
+    study = manifest["study"]
+    language, language_notes = measured_language([folder.path], human, False)
+    probabilities: list[Diagnostics] = []
+    calibrations: list[Calibration] = []
+    left_out: list[str] = []
+    if "reference" not in manifest:  # people state no probabilities
+        recorded, groups, left_out = groups_of(folder)
+        probabilities = [d for group in groups for part in PARTS if (d := diagnose(group, part, seed=recorded.seed)) is not None]
+        calibrations = calibrations_of(folder, recorded, groups)
+    return Results(
+        grid=without_path(grid_of(folder.path, cleaning, None, human), human),
+        note=machinery_note(study["persuadee_models"]),
+        n_rounds=int(study["rounds"]),
+        language=language,
+        language_notes=language_notes,
+        course=_course(folder, human),
+        probabilities=probabilities,
+        calibrations=calibrations,
+        left_out=left_out,
+    )
+
+
+def _course(folder: RunFolder, human: Path | None) -> Course | None:
+    from analysis.curves import curves
+    from analysis.dynamics import dynamics, stop_reasons
+    from vs_sim.commands.dynamics import courses_of
+    from vs_sim.commands.people import humans
+    from vs_sim.scenario import scale_of
+
+    study, transcripts = folder.manifest()["study"], folder.transcripts()
+    if not scale_of(study).money:
+        return None
+    n_rounds, seed = int(study["rounds"]), int(study["seed"])
+    read, _ = courses_of(transcripts, folder.planned(), n_rounds, folder.path)
+    others = [] if human is None else humans(human, [t.spec.id for t in transcripts], study["scenario"])[0]
+    people = [] if human is None else courses_of(others, [t.spec for t in others], n_rounds, human)[0]
+    return Course(dynamics(read, people, n_rounds, seed=seed), curves(read, people, n_rounds, seed=seed), stop_reasons(read))
