@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.compare import Comparison
+from analysis.numbers import share
 from vs_sim.scenario import Scale
 
 Shown = TypeVar("Shown")
@@ -196,7 +197,7 @@ def _legend_label(c: Comparison) -> str:
         return f"{c.arm}: no {c.scale.name} ({c.n_missing} missing)"
     ks = c.metric("ks").value
     missing = f" ({c.n_missing} missing)" if c.n_missing else ""
-    return f"{c.arm}, n = {c.n}{missing}" + (f", KS {ks:.3f}".replace("KS 0.", "KS .") if ks is not None else "")
+    return f"{c.arm}, n = {c.n}{missing}" + ("" if ks is None else f", KS {share(ks)}")
 
 
 def _bands(comparisons: Sequence[Comparison]) -> list[float]:

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.measure import WIDTH, Measured, Quantity, effective_number, human_band, measure, render, tidy, write_csv
+from analysis.measure import Measured, Quantity, effective_number, human_band, measure, render, tidy, write_csv
+from vs_sim.terminal import WIDTH
 
 LENGTH = Quantity("words_per_turn", "Words per turn", "words")
 SHARE = Quantity("distinct_1", "Distinct-1", "share")

@@ -8,7 +8,8 @@ import pytest
 from analysis.compare import compare
 from analysis.grid import Grid, compare_all
 from analysis.samples import Arm, human_cents
-from analysis.tables import WIDTH, render, tidy, write_csv
+from analysis.tables import render, tidy, write_csv
+from vs_sim.terminal import WIDTH
 
 MakeArm = Callable[..., Arm]
 
