@@ -100,22 +100,21 @@ def schema(quotes: Sequence[str] | None = None) -> dict[str, Any]:
     """JSON schema of an answer.
 
     Args:
-        quotes: what an embedded model may quote, because small models cannot copy; None for any text.
+        quotes: what an embedded model may quote, because small models cannot copy; it says "none" alone or not at all. None for any text.
     """
-    quote = {"type": "string"} if quotes is None else {"type": "string", "enum": list(dict.fromkeys(["", *quotes]))}
-    entry = {
-        "type": "object",
-        "properties": {"quote": quote, "strategy": {"type": "string", "enum": [*Strategy, NONE]}},
-        "required": ["quote", "strategy"],
-        "additionalProperties": False,
-    }
-    most = len(Strategy) if quotes is None else _MOST_OFFERED
-    return {
-        "type": "object",
-        "properties": {"strategies": {"type": "array", "items": entry, "minItems": 1, "maxItems": most}},
-        "required": ["strategies"],
-        "additionalProperties": False,
-    }
+
+    def entries(quote: dict[str, Any], names: Sequence[str], most: int) -> dict[str, Any]:
+        properties = {"quote": quote, "strategy": {"type": "string", "enum": [*names]}}
+        entry = {"type": "object", "properties": properties, "required": ["quote", "strategy"], "additionalProperties": False}
+        return {"type": "array", "items": entry, "minItems": 1, "maxItems": most}
+
+    strategies = entries({"type": "string"}, [*Strategy, NONE], len(Strategy))
+    if quotes is not None:
+        strategies = entries({"type": "string", "enum": [""]}, [NONE], 1)
+        if quotes:
+            some = entries({"type": "string", "enum": [*dict.fromkeys(quotes)]}, [*Strategy], _MOST_OFFERED)
+            strategies = {"anyOf": [some, strategies]}
+    return {"type": "object", "properties": {"strategies": strategies}, "required": ["strategies"], "additionalProperties": False}
 
 
 def prompt(utterances: Sequence[tuple[Role, str]], turn: int) -> str:
