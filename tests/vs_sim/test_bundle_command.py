@@ -11,11 +11,17 @@ from typing import Any
 
 import pytest
 
+from analysis import methods_text, prose
 from analysis.bundle import alike_in_grey, fenced, references
+from analysis.grid import Grid
+from analysis.latex import table
 from analysis.numbers import number
-from tests.conftest import DIRECT, VS, StudyFolder
+from analysis.paper_tables import tables
+from analysis.run_facts import run_facts
+from analysis.tables import write_csv
+from tests.conftest import DIRECT, StudyFolder
 from tests.runs import scripted
-from vs_sim.commands.people import grid_of
+from vs_sim.commands.people import grid_of, machinery_note
 from vs_sim.reask import recorded_study
 from vs_sim.replay import read_journal, replay
 from vs_sim.store import RunFolder
@@ -28,7 +34,7 @@ TAU = {"name": "vs tau, k = 4", "method": "vs_standard", "k": 4, "tau": 0.3}
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    return scripted(StudyFolder(folder), folder / "run", conditions=[DIRECT, VS, TAU])
+    return scripted(StudyFolder(folder), folder / "run", conditions=[DIRECT, TAU])
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +61,12 @@ def bundle(hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def grid(hostile: Path) -> Grid:
+    """The comparison, computed anew."""
+    return grid_of(hostile)
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -65,8 +77,7 @@ def _numbers(tex: str) -> list[float]:
     return [float(text) for text in re.findall(r"(?<![\w.])[-+]?\d*\.?\d+(?![\w.])", plain)]
 
 
-def test_the_tables_hold_the_numbers_of_the_grid(bundle: Path, hostile: Path) -> None:
-    grid = grid_of(hostile)
+def test_the_tables_hold_the_numbers_of_the_grid(bundle: Path, grid: Grid) -> None:
     lines = (bundle / "tables" / "summary.tex").read_text("utf-8").splitlines()
     for c in grid.comparisons:
         (row,) = [line for line in lines if f"raggedright {c.condition} &" in line]
@@ -91,9 +102,9 @@ def test_the_methods_say_what_the_records_say_and_what_is_missing(bundle: Path, 
     transcripts = RunFolder(hostile).transcripts()
     started = sorted(t.started for t in transcripts)
     for said in (
-        "We planned 12 conversations: 3 conditions, 1 persuadee model",
+        "We planned 8 conversations: 2 conditions, 1 persuadee model",
         "4 of 4 persuadee personas were matched",
-        "Of 12 planned conversations 10 are complete.",
+        "Of 8 planned conversations 6 are complete.",
         "INCOMPLETE: conversations are missing, which may bias every number: direct",
         "1 of 4 (ReplyError:no_candidates 1)",
         "1 of 4 (not run 1)",
@@ -112,9 +123,8 @@ def test_the_methods_say_what_the_records_say_and_what_is_missing(bundle: Path, 
     assert f"returned as {next(t for t in transcripts if t.complete).turns[0].calls[0].model_returned}" in text
 
 
-def test_every_number_of_the_results_is_one_of_the_grid(bundle: Path, hostile: Path) -> None:
+def test_every_number_of_the_results_is_one_of_the_grid(bundle: Path, grid: Grid) -> None:
     text = (bundle / "results.md").read_text("utf-8").replace("\\", "").replace(HOSTILE.replace("\\", ""), "")
-    grid = grid_of(hostile)
     known = {
         number(m.unit, v, m.name).lstrip("$")
         for c in grid.comparisons
@@ -142,7 +152,7 @@ def test_hostile_names_command_nothing_and_missing_ones_are_in_every_caption(bun
         line for path in bundle.glob("tables/*.tex") for line in path.read_text("utf-8").splitlines() if line.startswith(r"\caption")
     ]
     captions += [line for line in (bundle / "supplement.tex").read_text("utf-8").splitlines() if line.startswith(r"\caption")]
-    assert len(captions) > 10 and all("INCOMPLETE: 2 of 12 conversations are missing." in caption for caption in captions)
+    assert len(captions) > 10 and all("INCOMPLETE: 2 of 8 conversations are missing." in caption for caption in captions)
 
 
 def test_prompts_requests_and_sums(bundle: Path, hostile: Path) -> None:
@@ -151,10 +161,10 @@ def test_prompts_requests_and_sums(bundle: Path, hostile: Path) -> None:
     prompts = {**manifest["prompts"], **{f"scenario/{k}": v for k, v in manifest["study"]["scenario"]["prompts"].items()}}
     written = {path.relative_to(bundle / "prompts").as_posix()[:-3]: path.read_text("utf-8") for path in (bundle / "prompts").rglob("*.md")}
     assert written == prompts
-    assert sorted(path.name for path in (bundle / "requests").iterdir()) == ["01-direct.md", "02-vs.md", "03-vs-tau-k-4.md"]
-    worked = (bundle / "requests" / "03-vs-tau-k-4.md").read_text("utf-8")
+    assert sorted(path.name for path in (bundle / "requests").iterdir()) == ["01-direct.md", "02-vs-tau-k-4.md"]
+    worked = (bundle / "requests" / "02-vs-tau-k-4.md").read_text("utf-8")
     assert "## t001.0: persuadee" in worked and "## decide.0: persuadee" in worked and "must be below 0.3" in worked
-    assert "3 of 3 conditions have a worked request; 0 of 15" in (bundle / "README.md").read_text("utf-8")  # another model than journalled
+    assert "2 of 2 conditions have a worked request; 0 of 10" in (bundle / "README.md").read_text("utf-8")  # another model than journalled
     for line in (bundle / "SHA256SUMS").read_text("utf-8").splitlines():
         digest, name = line.split("  ")
         assert hashlib.sha256((bundle / name).read_bytes()).hexdigest() == digest
@@ -164,6 +174,20 @@ def test_prompts_requests_and_sums(bundle: Path, hostile: Path) -> None:
     assert len(files) == len((bundle / "SHA256SUMS").read_text("utf-8").splitlines()) + 1
 
 
+def test_the_same_run_gives_the_same_tables_and_texts(bundle: Path, hostile: Path, grid: Grid, tmp_path: Path) -> None:
+    folder = RunFolder(hostile)
+    facts = run_facts(folder.manifest(), folder.planned(), folder.transcripts())
+    note = machinery_note(facts.study["persuadee_models"])
+    assert (bundle / "methods.md").read_text("utf-8") == prose.markdown("Methods", methods_text.methods(grid, facts, note))
+    assert (bundle / "results.tex").read_text("utf-8") == prose.latex("Results", methods_text.results(grid, facts, note))
+    for one in tables(grid, facts):
+        captioned = one.model_copy(update={"caption": f"{one.caption} {note}".strip()})
+        assert (bundle / "tables" / f"{one.name}.tex").read_text("utf-8") == table(captioned)
+    write_csv(grid, tmp_path / "comparison.csv")
+    assert (bundle / "tables" / "comparison.csv").read_bytes() == (tmp_path / "comparison.csv").read_bytes()
+
+
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(bundle: Path, hostile: Path, command: Command, tmp_path: Path) -> None:
     assert command("bundle", hostile, "--incomplete", "--out", tmp_path / "again")[0] == 0
     assert (tmp_path / "again" / "SHA256SUMS").read_bytes() == (bundle / "SHA256SUMS").read_bytes()
@@ -179,7 +203,7 @@ def test_refusals(run: Path, hostile: Path, bundle: Path, command: Command, tmp_
     empty = tmp_path / "empty"
     shutil.copytree(run, empty)
     shutil.rmtree(empty / "transcripts")
-    assert "none of 12 conversations is complete (0 failed)" in command("bundle", empty, "--incomplete")[2]
+    assert "none of 8 conversations is complete (0 failed)" in command("bundle", empty, "--incomplete")[2]
     manifest: dict[str, Any] = json.loads((run / "manifest.json").read_text("utf-8"))
     (empty / "manifest.json").write_text(json.dumps(manifest | {"format": 99}), "utf-8")
     assert "format 99, expected" in command("bundle", empty)[2]
@@ -191,7 +215,7 @@ def test_rebuilt_requests_are_those_of_the_journal(run: Path) -> None:
     study, journal = recorded_study(folder), read_journal(folder)
     digest = folder.manifest()["study"]["prompts_sha256"]
     shown = [one for t in folder.transcripts() for one in replay(study, t, digest, journal)]
-    assert len(shown) == 12 * 5 and all(one.checked for one in shown)
+    assert len(shown) == 8 * 5 and all(one.checked for one in shown)
     warmer = study.model_copy(update={"temperature": 0.1})
     assert not any(one.checked for one in replay(warmer, folder.transcripts()[0], digest, journal))
     with pytest.raises(Exception, match="prompts of this version of vs_sim are not those of the run"):
