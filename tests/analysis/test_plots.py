@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from analysis.compare import Comparison, compare
-from analysis.figure_files import save
+from analysis.figure_files import GREY, save
 from analysis.plots import STYLES, figure, pages
 from analysis.samples import Arm, human_cents
 
@@ -68,9 +68,10 @@ def test_styles_differ_without_colour() -> None:
 
 
 def test_saved_files_are_the_same_bytes_each_time(make_arm: MakeArm, tmp_path: Path) -> None:
-    first = save(figure(several(make_arm, 2)), tmp_path / "first.run")
-    second = save(figure(several(make_arm, 2)), tmp_path / "second")
-    assert [path.name for path in first] == ["first.run.png", "first.run.pdf"]
+    ends = (".pdf", ".svg", ".png", GREY)
+    first = save(figure(several(make_arm, 2)), tmp_path / "first.run", ends)
+    second = save(figure(several(make_arm, 2)), tmp_path / "second", ends)
+    assert [path.name for path in first] == ["first.run.pdf", "first.run.svg", "first.run.png", "first.run-grey.png"]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
