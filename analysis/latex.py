@@ -127,12 +127,11 @@ class Table(Record):
     notes: tuple[str, ...] = ()
 
 
-def table(content: Table, *, name_cm: float = 3.4) -> str:
+def table(content: Table) -> str:
     """A table environment with booktabs rules; the column of the names breaks its lines, the others are as wide as their cells.
 
     Args:
         content: the table, in plain text.
-        name_cm: width of the column of the names, in cm.
 
     Raises:
         ValueError: if a row has neither one cell nor as many as there are columns.
@@ -143,7 +142,7 @@ def table(content: Table, *, name_cm: float = 3.4) -> str:
         r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
         rf"\caption{{{escape(content.caption)}}}",
         rf"\label{{tab:{content.name}}}\smallskip",
-        rf"\begin{{tabular}}{{@{{}}p{{{name_cm:g}cm}}{'r' * (width - 1)}@{{}}}}",
+        rf"\begin{{tabular}}{{@{{}}p{{3.4cm}}{'r' * (width - 1)}@{{}}}}",
         r"\toprule",
         " & ".join(map(escape, content.columns)) + r" \\",
         r"\midrule",

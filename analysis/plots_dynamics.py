@@ -109,7 +109,7 @@ def figure(curves: Sequence[Curve], note: str = "") -> Figure:
             above = (head - 0.215 - 0.125 * line) / height
             result.text(x / width, 1 - above, text.replace("_ ", "_"), fontsize=FONT, va="baseline", weight="bold")
         result.text(x / width, 1 - (head - 0.09) / height, _size(first), fontsize=SMALL, va="baseline", color="#404040")
-        _at_risk(ax, of, label, column, LEFT if i == 0 else 0.0)
+        _at_risk(ax, of, label, LEFT if i == 0 else 0.0)
     result.text((LEFT + column * len(labels) / 2) / width, (foot - 0.33) / height, "round", fontsize=FONT, ha="center", va="bottom")
     result.legend(
         handles,
@@ -144,7 +144,7 @@ def _size(curve: Curve) -> str:
     return f"n = {curve.n}" + (f", {curve.n_personas} people" if curve.n_personas != curve.n else "")
 
 
-def _at_risk(ax: Axes, of: dict[tuple[str, str], Curve], label: str, column: float, left: float) -> None:
+def _at_risk(ax: Axes, of: dict[tuple[str, str], Curve], label: str, left: float) -> None:
     """Below the lowest panel: how many conversations have the round."""
     have = next((curve for (_, at), curve in of.items() if at == label and curve.kind == "in"), None)
     if have is None:

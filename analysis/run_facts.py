@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.samples import NOT_RUN
-from vs_sim.records import Call, ConversationSpec, Record, Transcript
+from vs_sim.records import ConversationSpec, Record, Transcript
 
 
 class Cell(Record):
@@ -100,11 +100,11 @@ def run_facts(manifest: Mapping[str, Any], planned: Sequence[ConversationSpec], 
         groups.setdefault((spec.condition, spec.persuadee_model), []).append(spec)
     complete = [t for t in transcripts if t.complete]
     returned: dict[str, set[str]] = {name: set() for spec in planned for name in (spec.persuader_model, spec.persuadee_model)}
-    calls = [call for t in transcripts for call in _calls(t)]
+    calls = [call for t in transcripts for call in t.calls]
     for call in calls:
         if call.model_returned is not None:
             returned.setdefault(call.model, set()).add(call.model_returned)
-    starts = [start for start in manifest["starts"] if isinstance(start, dict)]
+    starts = manifest["starts"]
     persuadees = {spec.persuadee: spec.human_cents for spec in planned}
     turns = [turn for t in transcripts for turn in t.turns if turn.role == "persuadee"]
     began = sorted(t.started for t in transcripts)
@@ -146,15 +146,6 @@ def _cell(condition: str, model: str, specs: Sequence[ConversationSpec], done: M
         n_complete=len(specs) - sum(missing.values()),
         missing=dict(sorted(missing.items())),
     )
-
-
-def _calls(transcript: Transcript) -> Iterable[Call]:
-    for turn in transcript.turns:
-        yield from turn.calls
-        if turn.distribution is not None:
-            yield from turn.distribution.calls
-    if transcript.decision is not None and transcript.decision.distribution is not None:
-        yield from transcript.decision.distribution.calls
 
 
 def _versions(starts: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

@@ -273,12 +273,8 @@ def _calls(folder: RunFolder, transcripts: Sequence[Transcript]) -> Iterator[Row
     for transcript in transcripts:
         if transcript.spec.id in open_rows:
             continue
-        parts = [(t.calls, t.distribution) for t in transcript.turns]
-        if transcript.decision is not None:
-            parts.append(((), transcript.decision.distribution))
-        for calls, distribution in parts:
-            for call in (*calls, *(distribution.calls if distribution is not None else ())):
-                yield _call(transcript.spec.id, call, 0)
+        for call in transcript.calls:
+            yield _call(transcript.spec.id, call, 0)
 
 
 def _second_calls(folder: RunFolder, study: Mapping[str, Any]) -> Iterator[Row]:

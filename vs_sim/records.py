@@ -6,7 +6,7 @@ A record never stands in for something that was not observed: an absent value is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -27,6 +27,11 @@ def printable(text: str) -> str:
 def is_person(model: str) -> bool:
     """Whether the name of a "model" says that a person spoke: ``"human:persuasionforgood"``, ``"human:terminal"``."""
     return model.startswith("human:")
+
+
+def machinery_only(models: Iterable[str]) -> bool:
+    """Whether all models are small or scripted ones, which show the machinery and are no evidence about the method."""
+    return all(model.startswith(("embedded:", "scripted:")) for model in models)
 
 
 class Record(BaseModel):
@@ -307,6 +312,13 @@ class Transcript(Record):
     def utterances(self) -> tuple[tuple[Role, str], ...]:
         """(role, text) of every turn, in order: what `vs_sim.outcome` reads."""
         return tuple((t.role, t.text) for t in self.turns)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Every call that it holds, in order: those of its turns, then those of the decision."""
+        drawn = [(turn.calls, turn.distribution) for turn in self.turns]
+        drawn += [] if self.decision is None else [((), self.decision.distribution)]
+        return tuple(call for own, d in drawn for call in (*own, *(() if d is None else d.calls)))
 
 
 class StatedDonation(Record):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,7 +12,7 @@ from vs_sim.graph import Conversation, build_graph
 from vs_sim.limits import Gate
 from vs_sim.models import Model
 from vs_sim.propose import Message
-from vs_sim.records import Call, Role, Transcript, Turn
+from vs_sim.records import Call, Role, Transcript
 from vs_sim.run import SpeakerVoice
 from vs_sim.store import RunFolder, turn_of
 from vs_sim.study import Study
@@ -76,7 +75,7 @@ class Journal:
 
     def go_through(self, transcript: Transcript) -> None:
         """Answer from this conversation from now on."""
-        self._calls = {call.step: call for call in _calls(transcript)}
+        self._calls = {call.step: call for call in transcript.calls}
         self._checked = {}
 
     def checked(self, step: str) -> bool | None:
@@ -159,14 +158,3 @@ def _silent(study: Study, model: str) -> Model:
 
 def _sends_schemas(study: Study, model: str) -> bool:
     return study.json_schema and model.partition(":")[0] in ("embedded", "openai")
-
-
-def _calls(transcript: Transcript) -> Iterable[Call]:
-    for turn in transcript.turns:
-        yield from _of_turn(turn)
-    if transcript.decision is not None and transcript.decision.distribution is not None:
-        yield from transcript.decision.distribution.calls
-
-
-def _of_turn(turn: Turn) -> tuple[Call, ...]:
-    return turn.calls if turn.distribution is None else turn.distribution.calls

@@ -152,7 +152,9 @@ def without_path(grid: Grid, human: Path | None) -> Grid:
 
 def machinery_note(models: Sequence[str]) -> str:
     """The sentence that must stand beside every result of models that are no evidence; empty for others."""
-    if all(model.startswith(("embedded:", "scripted:")) for model in models):
+    from vs_sim.records import machinery_only
+
+    if machinery_only(models):
         return "Small or scripted model: shows the machinery, no evidence about the method."
     return ""
 

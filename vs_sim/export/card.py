@@ -11,7 +11,7 @@ from typing import Any
 from vs_sim.columns import ABOUT
 from vs_sim.human.reference import CITATION, LICENCE, SOURCE
 from vs_sim.load import Run
-from vs_sim.records import is_person
+from vs_sim.records import is_person, machinery_only
 from vs_sim.scenario import scale_of
 
 _WIDTH = 120
@@ -184,7 +184,11 @@ def _limits(run: Run) -> str:
             if _as_in_p4g(run)
             else []
         ),
-        *(["Small, embedded or scripted models show the machinery and are no evidence about the method."] if _machinery(run) else []),
+        *(
+            ["Small, embedded or scripted models show the machinery and are no evidence about the method."]
+            if machinery_only(run.manifest["study"]["persuadee_models"])
+            else []
+        ),
         *([stated] if scale_of(run.manifest["study"]).money else []),
         "Texts of models are unchecked: they may be false, offensive, or contain markup, control characters and formulas.",
         "Failure messages may name the address of an endpoint; look before you publish.",
@@ -199,11 +203,6 @@ def _years(run: Run) -> str:
 def _as_in_p4g(run: Run) -> bool:
     """Whether the scenario is that of PersuasionForGood."""
     return bool(run.manifest["study"]["scenario"].get("humans") == "persuasionforgood")
-
-
-def _machinery(run: Run) -> bool:
-    models = run.manifest["study"].get("persuadee_models", [])
-    return bool(models) and all(model.startswith(("embedded:", "scripted:")) for model in models)
 
 
 def _licence(run: Run) -> str:
