@@ -237,7 +237,6 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
                     "floor_q95": floor.q95 if floor else None,
                     "baseline_zero": _constant(distance, 0, human.cents),
                     "baseline_median": _constant(distance, median, human.cents),
-                    "baseline_shuffled": float(distance(support, human_counts, human_counts)),
                 }
             )
         )

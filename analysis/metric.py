@@ -23,7 +23,8 @@ class Metric(Record):
             ``l1_per_dialogue`` what humans who are paired at random score, which is no bound: a constant scores better.
         baseline_zero: what "everybody gives nothing" scores; None for summaries.
         baseline_median: what "everybody gives the human median" scores; None for summaries.
-        baseline_shuffled: what the humans themselves score in random order, on average; None for summaries.
+        baseline_shuffled: what the matched humans themselves score in random order, on average; None but for ``l1_per_dialogue``: whole
+            distributions do not change with the order.
     """
 
     name: str

@@ -169,6 +169,11 @@ def test_without_matched_humans_there_is_no_l1_per_dialogue(make_arm: MakeArm) -
     assert (l1.value, l1.floor_mean, l1.baseline_zero, l1.baseline_median, l1.baseline_shuffled) == (None,) * 5
 
 
+def test_humans_in_random_order_are_no_baseline_of_whole_distributions(make_arm: MakeArm) -> None:
+    result = compare(make_arm([0, 50, 100], human_cents=[0, 100, 0]), human_cents(), seed=0, n_resamples=50)
+    assert [m.name for m in result.metrics if m.baseline_shuffled is not None] == ["l1_per_dialogue"]
+
+
 @pytest.mark.parametrize(("cleaning", "n_matched", "l1"), [("drop", 2, 0.25), ("cap", 3, 0.5), ("all", 3, 1.5)])
 def test_cleaning_rule_holds_for_matched_humans(make_arm: MakeArm, cleaning: str, n_matched: int, l1: float) -> None:
     arm = make_arm([0, 50, 100], human_cents=[0, 100, 500])
