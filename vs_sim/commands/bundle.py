@@ -79,7 +79,7 @@ def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Tran
     from analysis.latex import table
     from analysis.paper_tables import tables
     from analysis.tables import write_csv
-    from vs_sim.commands.results import results_of
+    from vs_sim.commands.results import NO_COURSE, results_of
 
     results = results_of(folder, arguments.human, arguments.cleaning)
     grid, note = results.grid, results.note
@@ -109,9 +109,9 @@ def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Tran
     _text(out / "supplement.tex", bundle.supplement([one.name for one in found], list(captions.items()), "Supplement"))
     shutil.copyfile(folder.manifest_path, out / "manifest.json")
     _prompts(out / "prompts", folder)
-    requests = _requests(out / "requests", folder, transcripts)
+    remarks = [_requests(out / "requests", folder, transcripts), *([] if results.course else [NO_COURSE])]
     (out / "README.md").touch()  # named in itself
-    _text(out / "README.md", _readme(out, facts, note, captions, alike, requests))
+    _text(out / "README.md", _readme(out, facts, note, captions, alike, remarks))
     _text(out / bundle.SUMS, bundle.sums(out))
 
 
@@ -223,7 +223,7 @@ def _of_people(transcript: Transcript) -> bool:
     return any(map(is_person, (transcript.spec.persuader_model, transcript.spec.persuadee_model)))
 
 
-def _readme(out: Path, facts: RunFacts, note: str, captions: dict[str, str], alike: list[str], requests: str) -> str:
+def _readme(out: Path, facts: RunFacts, note: str, captions: dict[str, str], alike: list[str], remarks: list[str]) -> str:
     from importlib import metadata
 
     what = {
@@ -249,7 +249,8 @@ def _readme(out: Path, facts: RunFacts, note: str, captions: dict[str, str], ali
     lines += ["", f"{facts.n_complete} of {facts.n_planned} planned conversations are complete."]
     if facts.incomplete:
         lines[-1] += " INCOMPLETE: the text and every caption say so."
-    lines += ["", requests]
+    for remark in remarks:
+        lines += ["", remark]
     lines += ["", "Files that end in `-grey.png` are the figures in luminance, as a printer without colours shows them."]
     if alike:
         lines[-1] += f" Told apart by colour alone: {'; '.join(alike)}."

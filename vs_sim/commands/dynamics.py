@@ -61,13 +61,14 @@ def _check(reference: Path, as_json: bool) -> None:
 def _run(run: Path, human: Path | None, as_json: bool) -> None:
     from analysis.curves import curves
     from analysis.dynamics import dynamics, stop_reasons
-    from vs_sim.commands.people import humans
+    from vs_sim.commands.people import humans, money_only
     from vs_sim.errors import InputError
     from vs_sim.store import RunFolder
 
-    study = RunFolder(run).manifest()["study"]
-    n_rounds, seed = int(study["rounds"]), int(study["seed"])
     folder = RunFolder(run)
+    money_only(folder)
+    study = folder.manifest()["study"]
+    n_rounds, seed = int(study["rounds"]), int(study["seed"])
     transcripts = folder.transcripts()
     read, missing = courses_of(transcripts, folder.planned(), n_rounds, run)
     if not read:

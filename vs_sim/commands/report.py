@@ -157,11 +157,11 @@ def _dynamics(prefix: str, found: Results) -> Block:
     from analysis.plots import pages
     from analysis.plots_dynamics import N_COLUMNS, figure
     from analysis.report import Block, measured_block
+    from vs_sim.commands.results import NO_COURSE
 
     course = found.course
     if course is None:
-        why = "Left out: the rules that read agreement, refusal and amounts from a dialogue know requests for money only."
-        return Block(id=f"{prefix}-dynamics", heading="Dynamics", paragraphs=(why,))
+        return Block(id=f"{prefix}-dynamics", heading="Dynamics", paragraphs=(NO_COURSE,))
     pictures = []
     for _, labels in pages("", list(course.stop_reasons), N_COLUMNS):
         shown = figure([c for c in course.over_rounds if c.label in labels], note=found.note)

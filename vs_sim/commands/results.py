@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from analysis.samples import Cleaning
     from vs_sim.store import RunFolder
 
+NO_COURSE = "The course of the dialogues is left out: the rules that read agreement, refusal and amounts know requests for money only."
+"""What stands in the place of `Results.course` where there is none."""
+
 
 @dataclass(frozen=True)
 class Course:
