@@ -14,9 +14,10 @@ from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import Field, ValidationError, model_validator
 
-from vs_sim.errors import StudyError
+from vs_sim.errors import RunFolderError, StudyError
 from vs_sim.read_amount import AmountReader
 from vs_sim.records import Record, Role
+from vs_sim.store import RunFolder
 
 PROMPTS: dict[str, frozenset[str]] = {
     "persuader": frozenset({"persona", "rounds"}),
@@ -81,6 +82,21 @@ class Scale(Record):
 def scale_of(study: Mapping[str, Any]) -> Scale:
     """The scale of a study as its manifest has it."""
     return Scale.model_validate(study["scenario"]["scale"])
+
+
+def money_only(folder: RunFolder, why: str = "what is said in the chat is read by rules that know money only") -> None:
+    """Refuses a run whose scenario is not about money.
+
+    Args:
+        folder: the run.
+        why: what needs money.
+
+    Raises:
+        RunFolderError: a sentence with folder and unit.
+    """
+    unit = folder.manifest()["study"]["scenario"]["scale"]["unit"]
+    if unit != "cents":
+        raise RunFolderError(f"{folder.path}: {why}; this scenario's unit is {unit!r}")
 
 
 class Scenario(Record):

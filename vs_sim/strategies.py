@@ -25,6 +25,7 @@ from vs_sim.asking import Answer, Part, ReadResult, answers, ask, read_all
 from vs_sim.errors import InputError, ReplyError, RunFolderError
 from vs_sim.evidence import spans_of
 from vs_sim.records import Record, Role, Transcript
+from vs_sim.scenario import money_only
 from vs_sim.store import RunFolder
 
 if TYPE_CHECKING:
@@ -212,11 +213,7 @@ def to_label(folder: RunFolder, *, n: int | None = None, everything: bool = Fals
         RunFolderError: if there is none, or the run is not about a donation.
         HumanDataError: if a reference is damaged.
     """
-    unit = folder.manifest()["study"]["scenario"]["scale"]["unit"]
-    if unit != "cents":
-        raise RunFolderError(
-            f"{folder.path}: its persuader asks for {unit}, but the strategies are defined for one who asks for a donation"
-        )
+    money_only(folder, "the strategies are defined for a persuader who asks for a donation")
     found = [t for t in folder.transcripts() if t.complete]
     if not found:
         raise RunFolderError(f"{folder.path}: no conversation is complete; run the study first, then label its persuader's turns")

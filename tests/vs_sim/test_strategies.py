@@ -207,7 +207,7 @@ def test_what_cannot_be_labelled_is_said(tmp_path):
 def test_another_scenario_than_a_donation_is_refused(tmp_path):
     folder = run_of(tmp_path / "run", [transcript("a")], scenario={"scale": {"unit": "points"}})
     with pytest.raises(
-        RunFolderError, match="run: its persuader asks for points, but the strategies are defined for one who asks for a don"
+        RunFolderError, match="run: the strategies are defined for a persuader who asks for a donation; this scenario's unit is 'points'"
     ):
         to_label(folder)
 

@@ -61,8 +61,9 @@ def _check(reference: Path, as_json: bool) -> None:
 def _run(run: Path, human: Path | None, as_json: bool) -> None:
     from analysis.curves import curves
     from analysis.dynamics import dynamics, stop_reasons
-    from vs_sim.commands.people import humans, money_only
+    from vs_sim.commands.people import humans
     from vs_sim.errors import InputError
+    from vs_sim.scenario import money_only
     from vs_sim.store import RunFolder
 
     folder = RunFolder(run)

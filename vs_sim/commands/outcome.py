@@ -37,7 +37,7 @@ def add(verbs: Verbs) -> None:
 
 def _audit(arguments: argparse.Namespace) -> int:
     from vs_sim.audit import audit
-    from vs_sim.commands.people import money_only
+    from vs_sim.scenario import money_only
     from vs_sim.store import RunFolder
 
     if (arguments.path / "manifest.json").is_file():

@@ -35,6 +35,8 @@ def grid_of(run: Path, cleaning: Cleaning = "drop", outcome: Which | None = None
     study = folder.manifest()["study"]
     which = outcome or study["outcome"]
     if which == "stated":
+        from vs_sim.scenario import money_only
+
         money_only(folder)
     transcripts = folder.transcripts()
     arms = donations(transcripts, which, folder.planned(), second_readings(folder, study))
@@ -88,19 +90,6 @@ def second_readings(folder: RunFolder, study: dict[str, Any]) -> dict[str, Readi
     from vs_sim.second_reader import readings
 
     return readings(folder).get(study["second_reader"], {})
-
-
-def money_only(folder: RunFolder) -> None:
-    """Refuses a run whose scenario is not about money: what is said in its chats is not read.
-
-    Raises:
-        InputError: a sentence with folder and unit.
-    """
-    from vs_sim.errors import InputError
-
-    unit = folder.manifest()["study"]["scenario"]["scale"]["unit"]
-    if unit != "cents":
-        raise InputError(f"{folder.path}: what is said in the chat is read by rules that know money only; this scenario's unit is {unit!r}")
 
 
 def humans(reference: Path, own: Collection[str], scenario: dict[str, Any]) -> tuple[list[Transcript], str]:

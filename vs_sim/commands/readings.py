@@ -41,7 +41,7 @@ def _read(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from vs_sim.commands.model import fetch_weights
-    from vs_sim.commands.people import money_only
+    from vs_sim.scenario import money_only
     from vs_sim.second_reader import read_stated, readings
     from vs_sim.store import RunFolder
 
@@ -66,8 +66,8 @@ def _read(arguments: argparse.Namespace) -> int:
 
 
 def _sheet(arguments: argparse.Namespace) -> int:
-    from vs_sim.commands.people import money_only
     from vs_sim.label_sheet import instructions_path, write_sheet
+    from vs_sim.scenario import money_only
     from vs_sim.store import RunFolder
 
     folder = RunFolder(arguments.run)
@@ -84,7 +84,7 @@ def _seed(folder: RunFolder) -> int:
 
 def _agreement(arguments: argparse.Namespace) -> int:
     from analysis.agreement import agreement
-    from vs_sim.commands.people import money_only
+    from vs_sim.scenario import money_only
     from vs_sim.store import RunFolder
 
     folder = RunFolder(arguments.run)
