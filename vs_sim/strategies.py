@@ -111,7 +111,7 @@ def schema(quotes: Sequence[str] | None = None) -> dict[str, Any]:
 
     strategies = entries({"type": "string"}, [*Strategy, NONE], len(Strategy))
     if quotes is not None:
-        strategies = entries({"type": "string", "enum": [""]}, [NONE], 1)
+        strategies = entries({"type": "string", "enum": [*dict.fromkeys(["", *quotes])]}, [NONE], 1)  # who quotes first may still say none
         if quotes:
             some = entries({"type": "string", "enum": [*dict.fromkeys(quotes)]}, [*Strategy], _MOST_OFFERED)
             strategies = {"anyOf": [some, strategies]}

@@ -110,7 +110,7 @@ def test_what_an_embedded_model_may_quote_stands_in_the_turn(text, strategy):
     *some, none = answers["anyOf"] if offered else [answers]
     assert [one["items"]["properties"]["quote"]["enum"] for one in some] == ([[*dict.fromkeys(offered)]] if offered else [])
     assert none["maxItems"] == 1 and none["items"]["properties"] == {
-        "quote": {"type": "string", "enum": [""]},
+        "quote": {"type": "string", "enum": [*dict.fromkeys(["", *offered])]},
         "strategy": {"type": "string", "enum": ["none"]},
     }
 
