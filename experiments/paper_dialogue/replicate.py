@@ -138,7 +138,7 @@ def run(study: Study, folder: RunFolder) -> bool:
     from vs_sim.run import run_study
 
     fetch_weights(study.models)
-    with RunDisplay(watch=False) as display:
+    with RunDisplay(watch=False, scale=study.scenario.scale) as display:
         result = asyncio.run(run_study(study, folder, display))
     print(f"{result.n_complete} of {result.n_planned} conversations are complete in {folder.path}\n")
     return result.n_complete == result.n_planned
