@@ -102,7 +102,7 @@ def load_run(path: str | Path) -> Run:
 def _conversations(
     folder: RunFolder, study: Mapping[str, Any], transcripts: Sequence[Transcript], calls: Sequence[Row], *, people_spoke: bool
 ) -> Iterator[Row]:
-    conditions = {one["name"]: one for one in study.get("conditions", [])}
+    conditions = {one["name"]: one for one in study["conditions"]}
     found = {t.spec.id: t for t in transcripts}
     scale = scale_of(study)
     specs = {spec.id: spec for spec in (*folder.planned(), *(t.spec for t in transcripts))}

@@ -48,7 +48,7 @@ def _read(arguments: argparse.Namespace) -> int:
     folder, model = RunFolder(arguments.run), arguments.model
     money_only(folder)
     starts = folder.manifest()["starts"]
-    run = run_options(starts[-1].get("run", {}) if starts else {}, arguments)
+    run = run_options(starts[-1]["run"] if starts else {}, arguments)
     fetch_weights([model])
     result = asyncio.run(read_stated(folder, model, run=run, everything=arguments.all, say=lambda line: print(line, file=sys.stderr)))
     which = "complete dialogues" if arguments.all else "dialogues that the rules leave open"
@@ -79,7 +79,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
 
 
 def _seed(folder: RunFolder) -> int:
-    return int(folder.manifest()["study"].get("seed", 0))
+    return int(folder.manifest()["study"]["seed"])
 
 
 def _agreement(arguments: argparse.Namespace) -> int:

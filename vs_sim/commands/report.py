@@ -116,7 +116,7 @@ def _amounts(folder: RunFolder, study: dict[str, Any], transcripts: list[Transcr
     from analysis.samples import donation_of
     from vs_sim.commands.people import second_readings
 
-    which = study.get("outcome", "actual")
+    which = study["outcome"]
     readings = second_readings(folder, study)
     found = {transcript.spec.id: donation_of(transcript, which, readings)[0] for transcript in transcripts}
     return {id_: amount if isinstance(amount, int) else None for id_, amount in found.items()}

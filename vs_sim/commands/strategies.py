@@ -67,7 +67,7 @@ def _label(arguments: argparse.Namespace) -> int:
     starts = folder.manifest()["starts"]
     options = {"n": arguments.n, "everything": arguments.all}
     to_label(folder, **options)  # what cannot be labelled is said before anything is fetched
-    run = run_options(starts[-1].get("run", {}) if starts else {}, arguments)
+    run = run_options(starts[-1]["run"] if starts else {}, arguments)
     fetch_weights([model])
     result = asyncio.run(label_strategies(folder, model, run=run, say=lambda line: print(line, file=sys.stderr), **options))
     print(f"{result.n_read} of {result.n_wanted} turns are labelled by {model}")
@@ -258,7 +258,7 @@ def _sheet(arguments: argparse.Namespace) -> int:
 
 
 def _seed(folder: RunFolder) -> int:
-    return int(folder.manifest()["study"].get("seed", 0))
+    return int(folder.manifest()["study"]["seed"])
 
 
 def _annotated_reference(folder: RunFolder) -> bool:
