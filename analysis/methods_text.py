@@ -7,9 +7,9 @@ from typing import Any
 
 from analysis.compare import Comparison
 from analysis.grid import Grid
-from analysis.numbers import cleaning_rule, interval, number, p_value, zero
+from analysis.numbers import cleaning_rule, interval, number, p_value, share, zero
 from analysis.prose import Paragraph, cite
-from analysis.run_facts import RunFacts
+from analysis.run_facts import Asked, RunFacts
 from vs_sim.records import is_person, printable
 
 ENDED = {
@@ -33,6 +33,7 @@ def methods(grid: Grid, facts: RunFacts, note: str = "") -> list[Paragraph]:
         Paragraph(heading="Design", text=" ".join(_design(facts))),
         Paragraph(heading="Conditions", text=_conditions(facts.study)),
         Paragraph(heading="Generation", text=" ".join(_generation(facts))),
+        Paragraph(heading="Reading of replies", text=" ".join(_reading(facts))),
         Paragraph(heading="Outcome", text=" ".join(_outcome(facts, grid))),
         Paragraph(heading="Conversations", text=" ".join([*([note] if note else []), *_conversations(facts)])),
         Paragraph(heading="Comparison", text=" ".join(_comparison(grid))),
@@ -129,12 +130,38 @@ def _generation(facts: RunFacts) -> list[str]:
         f"{'asked for where the endpoint takes them' if study.get('json_schema') else 'not asked for'}.",
         "One candidate of each turn was drawn with a generator of its own, seeded with SHA-256 of the conversation's seed and the turn; "
         f"conversation seeds are SHA-256 of the study's seed ({study['seed']}) with personas and replicate, so that conditions share them.",
-        f"An unreadable reply was asked for again up to {study.get('n_reasks', 'an unrecorded number of')} times "
-        f"({facts.n_asked_again:,} of {facts.n_calls:,} recorded answers were such).",
     ]
-    if any(condition.get("tau") is not None for condition in study["conditions"]):
-        sentences.append(f"{facts.n_above_tau:,} of {facts.n_turns:,} persuadee turns hold a candidate whose probability exceeds its tau.")
     return sentences
+
+
+def _reading(facts: RunFacts) -> list[str]:
+    """How replies could be read."""
+    again = [
+        f"{_asked(one)} {one.n_again:,} of {one.n_answers:,} ({share(one.n_again / one.n_answers)})" for one in facts.asked if one.n_answers
+    ]
+    given_up = sum(one.n_given_up for one in facts.asked)
+    sentences = [
+        f"An unreadable reply was asked for again up to {facts.study.get('n_reasks', 'an unrecorded number of')} times. "
+        + (
+            f"Answers to such a repeated request, of all answers in the journal: {'; '.join(again)}."
+            if again
+            else "The journal holds no answer."
+        ),
+    ]
+    if given_up:
+        sentences.append(f"{given_up:,} answers belong to turns that failed and were given up; they are counted here and used nowhere.")
+    above = []
+    for one in facts.asked:
+        if one.n_turns_tau or one.n_decisions_tau:
+            turns = f"{one.n_turns_above:,} of {one.n_turns_tau:,} turns"
+            above.append(f"{_asked(one)} {turns} and {one.n_decisions_above:,} of {one.n_decisions_tau:,} decisions")
+    if above:
+        sentences.append(f"Where a tau was asked for, these hold a candidate whose stated probability exceeds it: {'; '.join(above)}.")
+    return sentences
+
+
+def _asked(one: Asked) -> str:
+    return f"{_name(one.condition)} ({_name(one.model)})"
 
 
 def _outcome(facts: RunFacts, grid: Grid) -> list[str]:

@@ -45,7 +45,7 @@ def design(facts: RunFacts) -> tuple[tuple[str, str], ...]:
         "JSON schema": {True: "replies held to it", False: "none"}.get(study.get("json_schema", "")),
         "Margins of equivalence": ", ".join(f"{name} {value:g}" for name, value in (study.get("margins") or {}).items()),
         "Run": None if facts.first is None else _when(facts.first) + ("" if facts.first == facts.last else f" to {_when(str(facts.last))}"),
-        "Answers of models": f"{facts.n_calls:,}, {facts.n_asked_again:,} of them asked for again" if facts.n_calls else None,
+        "Answers of models": _answers(facts),
         "Versions": ", ".join(f"{package} {' and '.join(found)}" for package, found in facts.versions.items() if found),
         "Commit of the software": ", ".join(facts.commits) or "not known",
         "Digest of the prompts": study.get("prompts_sha256"),
@@ -61,6 +61,18 @@ _KEYS = {
     "n_reasks": "Unreadable replies asked for again",
     "second_reader": "Second reader of donations",
 }
+
+
+def _answers(facts: RunFacts) -> str | None:
+    """Answers in the journal, and how many of each condition were to a request that was made again."""
+    asked = [one for one in facts.asked if one.n_answers]
+    if not asked:
+        return None
+    again = ", ".join(f"{one.condition} ({one.model}) {one.n_again:,} of {one.n_answers:,}" for one in asked)
+    return (
+        f"{sum(one.n_answers for one in asked):,}, {sum(one.n_given_up for one in asked):,} of them of turns that were given up; to a "
+        f"repeated request: {again}"
+    )
 
 
 def _when(iso: str) -> str:

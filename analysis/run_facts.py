@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from analysis.samples import NOT_RUN
 from vs_sim.records import ConversationSpec, Record, Transcript
+from vs_sim.store import turn_of
 
 
 class Cell(Record):
@@ -31,6 +32,36 @@ class Cell(Record):
         return self.n_planned - self.n_complete
 
 
+class Asked(Record):
+    """How one condition and persuadee model answered.
+
+    Attributes:
+        condition, model: which.
+        n_answers: answers to both speakers' requests in the journal, whatever became of their conversation; 0 where there is no journal.
+        n_again: of these, answers to a request that was made again because a reply could not be read.
+        n_given_up: of these, answers of turns that failed and were given up.
+        n_turns: persuadee turns that were drawn from candidates, a single one included; n_decisions: private decisions likewise.
+        n_repaired: turns of which something was repaired to read them.
+        repairs: name of a repair -> turns that needed it.
+        n_turns_tau, n_decisions_tau: turns and decisions that state a probability of which a tau was asked for.
+        n_turns_above, n_decisions_above: of these, with a candidate above tau.
+    """
+
+    condition: str
+    model: str
+    n_answers: int
+    n_again: int
+    n_given_up: int
+    n_turns: int
+    n_decisions: int
+    n_repaired: int
+    repairs: dict[str, int]
+    n_turns_tau: int
+    n_turns_above: int
+    n_decisions_tau: int
+    n_decisions_above: int
+
+
 class RunFacts(Record):
     """A run as its records tell it.
 
@@ -39,9 +70,7 @@ class RunFacts(Record):
         cells: conditions and models in the order of the plan.
         n_persuaders, n_persuadees, n_matched: personas that the plan uses; persuadees of them that are matched to a human.
         returned: model as named in the study -> names that the provider returned for it; empty if it returned none.
-        n_calls: answers that the transcripts hold.
-        n_asked_again: of these, how many were asked for again because a reply could not be read.
-        n_turns, n_above_tau: persuadee turns; how many of those that state probabilities hold one above its tau.
+        asked: how each condition and model answered, in the order of the plan.
         ended: why dialogues ended -> complete conversations.
         first, last: when the first and the last attempt of a conversation started, ISO 8601, UTC; None if none did.
         n_starts: times the run was started.
@@ -57,10 +86,7 @@ class RunFacts(Record):
     n_persuadees: int
     n_matched: int
     returned: dict[str, tuple[str, ...]]
-    n_calls: int
-    n_asked_again: int
-    n_turns: int
-    n_above_tau: int
+    asked: tuple[Asked, ...]
     ended: dict[str, int]
     first: str | None
     last: str | None
@@ -86,13 +112,19 @@ class RunFacts(Record):
         return [cell for cell in self.cells if cell.n_missing]
 
 
-def run_facts(manifest: Mapping[str, Any], planned: Sequence[ConversationSpec], transcripts: Sequence[Transcript]) -> RunFacts:
+def run_facts(
+    manifest: Mapping[str, Any],
+    planned: Sequence[ConversationSpec],
+    transcripts: Sequence[Transcript],
+    journal: Iterable[Mapping[str, Any]],
+) -> RunFacts:
     """Reads the facts.
 
     Args:
         manifest: of the run.
         planned: every conversation of the plan.
         transcripts: what was run; each conversation once.
+        journal: rows of the journal (`vs_sim.store.RunFolder.journal_rows`), in their order.
     """
     done = {t.spec.id: t for t in transcripts}
     groups: dict[tuple[str, str], list[ConversationSpec]] = {}
@@ -106,7 +138,7 @@ def run_facts(manifest: Mapping[str, Any], planned: Sequence[ConversationSpec], 
             returned.setdefault(call.model, set()).add(call.model_returned)
     starts = manifest["starts"]
     persuadees = {spec.persuadee: spec.human_cents for spec in planned}
-    turns = [turn for t in transcripts for turn in t.turns if turn.role == "persuadee"]
+    answers = _answers(journal)
     began = sorted(t.started for t in transcripts)
     commits = [start.get("git_commit") for start in starts]
     return RunFacts(
@@ -116,10 +148,7 @@ def run_facts(manifest: Mapping[str, Any], planned: Sequence[ConversationSpec], 
         n_persuadees=len(persuadees),
         n_matched=sum(cents is not None for cents in persuadees.values()),
         returned={name: tuple(sorted(names)) for name, names in returned.items()},
-        n_calls=len(calls),
-        n_asked_again=sum(".again" in call.step for call in calls),
-        n_turns=len(turns),
-        n_above_tau=sum(turn.distribution is not None and any(c.above_tau for c in turn.distribution.candidates) for turn in turns),
+        asked=tuple(_asked(condition, model, specs, done, answers) for (condition, model), specs in groups.items()),
         ended=dict(sorted(Counter(t.stop_reason.value for t in complete).items())),
         first=began[0] if began else None,
         last=began[-1] if began else None,
@@ -145,6 +174,56 @@ def _cell(condition: str, model: str, specs: Sequence[ConversationSpec], done: M
         n_planned=len(specs),
         n_complete=len(specs) - sum(missing.values()),
         missing=dict(sorted(missing.items())),
+    )
+
+
+class _Answers(NamedTuple):
+    """Numbers of answers of one conversation, as in `Asked`."""
+
+    n: int
+    n_again: int
+    n_given_up: int
+
+
+def _answers(journal: Iterable[Mapping[str, Any]]) -> dict[str, _Answers]:
+    """The answers of each conversation."""
+    steps: dict[str, list[str]] = {}
+    n_given_up: Counter[str] = Counter()
+    kept: dict[str, list[str]] = {}
+    for row in journal:
+        id_ = row["conversation"]
+        if "call" in row:
+            steps.setdefault(id_, []).append(row["call"]["step"])
+            kept.setdefault(id_, []).append(row["call"]["step"])
+        else:
+            left = [step for step in kept.get(id_, []) if turn_of(step) != turn_of(row["void"])]
+            n_given_up[id_] += len(kept.get(id_, [])) - len(left)
+            kept[id_] = left
+    return {id_: _Answers(len(own), sum(".again" in step for step in own), n_given_up[id_]) for id_, own in steps.items()}
+
+
+def _asked(
+    condition: str, model: str, specs: Sequence[ConversationSpec], done: Mapping[str, Transcript], answers: Mapping[str, _Answers]
+) -> Asked:
+    found = [done[spec.id] for spec in specs if spec.id in done]
+    turns = [turn.distribution for t in found for turn in t.turns if turn.distribution is not None]
+    decisions = [t.decision.distribution for t in found if t.decision is not None and t.decision.distribution is not None]
+    repairs = [{*d.repairs, *(name for c in d.candidates for name in c.repairs)} for d in turns]
+    own = [answers[spec.id] for spec in specs if spec.id in answers]
+    return Asked(
+        condition=condition,
+        model=model,
+        n_answers=sum(one.n for one in own),
+        n_again=sum(one.n_again for one in own),
+        n_given_up=sum(one.n_given_up for one in own),
+        n_turns=len(turns),
+        n_decisions=len(decisions),
+        n_repaired=sum(map(bool, repairs)),
+        repairs=dict(Counter(name for names in repairs for name in sorted(names)).most_common()),
+        n_turns_tau=sum(d.above_tau is not None for d in turns),
+        n_turns_above=sum(bool(d.above_tau) for d in turns),
+        n_decisions_tau=sum(d.above_tau is not None for d in decisions),
+        n_decisions_above=sum(bool(d.above_tau) for d in decisions),
     )
 
 

@@ -118,6 +118,12 @@ class VerbalizedDistribution(Record):
         """Normalised probabilities, in the order of the candidates."""
         return tuple(c.probability for c in self.candidates)
 
+    @property
+    def above_tau(self) -> bool | None:
+        """Whether a candidate is above tau; None where no tau was asked for or no probability could be read."""
+        known = [c.above_tau for c in self.candidates if c.above_tau is not None]
+        return any(known) if known else None
+
     def draw(self, rng: np.random.Generator, select: Selection = "weighted") -> int:
         """Index of one candidate.
 

@@ -229,12 +229,12 @@ def test_intervals_stand_below_their_numbers() -> None:
 
 def facts(n: int, complete: int, missing: dict[str, int], first: str | None = "2026-01-01T00:00:00+00:00") -> RunFacts:
     nothing: dict[str, Any] = dict.fromkeys(
-        ("n_persuaders", "n_persuadees", "n_matched", "n_calls", "n_asked_again", "n_turns", "n_above_tau", "n_starts", "n_without_commit"),
+        ("n_persuaders", "n_persuadees", "n_matched", "n_starts", "n_without_commit"),
         0,
     )
     cell = Cell(condition="vs", model="m", n_planned=n, n_complete=complete, missing=missing)
     return RunFacts(
-        study={}, cells=(cell,), returned={}, ended={}, first=first, last=first, versions={}, commits=(), endpoints=(), **nothing
+        study={}, cells=(cell,), asked=(), returned={}, ended={}, first=first, last=first, versions={}, commits=(), endpoints=(), **nothing
     )
 
 

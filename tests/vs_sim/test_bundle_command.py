@@ -176,7 +176,7 @@ def test_prompts_requests_and_sums(bundle: Path, hostile: Path) -> None:
 
 def test_the_same_run_gives_the_same_tables_and_texts(bundle: Path, hostile: Path, grid: Grid, tmp_path: Path) -> None:
     folder = RunFolder(hostile)
-    facts = run_facts(folder.manifest(), folder.planned(), folder.transcripts())
+    facts = run_facts(folder.manifest(), folder.planned(), folder.transcripts(), folder.journal_rows())
     note = machinery_note(facts.study["persuadee_models"])
     assert (bundle / "methods.md").read_text("utf-8") == prose.markdown("Methods", methods_text.methods(grid, facts, note))
     assert (bundle / "results.tex").read_text("utf-8") == prose.latex("Results", methods_text.results(grid, facts, note))

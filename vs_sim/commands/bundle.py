@@ -58,7 +58,7 @@ def _checked(run: Path, incomplete: bool) -> tuple[RunFolder, RunFacts, list[Tra
     if folder.is_reference:
         raise RunFolderError(f"{run} holds people; expected the folder of a run (give people with --human)")
     transcripts = folder.transcripts()
-    facts = run_facts(manifest, folder.planned(), transcripts)
+    facts = run_facts(manifest, folder.planned(), transcripts, folder.journal_rows())
     if facts.n_complete == 0:
         raise RunFolderError(
             f"{run}: none of {facts.n_planned} conversations is complete ({len(transcripts)} failed), so that there is nothing to write "

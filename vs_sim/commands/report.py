@@ -90,7 +90,7 @@ def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleani
     manifest = folder.manifest()
     planned, transcripts = folder.planned(), folder.transcripts()
     study = manifest["study"]
-    facts = run_facts(manifest, planned, transcripts)
+    facts = run_facts(manifest, planned, transcripts, folder.journal_rows())
     found = results_of(folder, human, cleaning) if facts.n_complete else None
     blocks: list[Block] = []
     if found:
