@@ -60,7 +60,7 @@ def test_sharing_runs(checkout: Path) -> None:
 
 def test_another_scenario_and_a_person_in_it(checkout: Path) -> None:
     (commands,) = [text for mark, text in blocks("bash") if mark == "scenario"]
-    output = run(["bash", "-euo", "pipefail", "-c", commands], checkout, typed="Hello!\nHalf of it.\n50\n")
+    output = run(["bash", "-euo", "pipefail", "-c", commands], checkout, typed="Hello!\nHalf of it.\n50\n\n")
     assert output.count("Actual pledges, decided in private after the chat, in %") == 2
     assert "Humans: people who played the persuadee at a terminal, runs/played, n = 1" in output
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Question:
     Attributes:
         step: name of the turn, or ``"decide"``.
         asked: what is asked for now.
-        problem: why the last answer was not taken, a sentence; None at the first time.
+        problem: why the last answer was not taken, or what an empty one confirms, a sentence; None at the first time.
     """
 
     step: str
@@ -80,7 +81,7 @@ class HumanVoice:
         self._writer, self._spec, self._scale = writer, spec, scale
 
     async def __call__(self, step: str, messages: list[Message], schema: dict[str, Any] | None, max_tokens: int) -> Call:
-        """What the person says, durable before it is returned; `tries` is how often it was asked for. Schema and limit are for models."""
+        """What the person says, durable before it is returned; `tries` is how often it was typed. Schema and limit are for models."""
         digest = hashlib.sha256(json.dumps([MODEL, messages]).encode()).hexdigest()[:16]
         call = self._writer.answered(self._spec.id, step, digest)
         if call is None:
@@ -89,28 +90,36 @@ class HumanVoice:
         return call
 
     def _asked(self, step: str, messages: list[Message]) -> Call:
-        """Each `interrupt` ends the node, which begins again with the answer: those given before are given again, in their order."""
+        """Each `interrupt` ends the node, which begins again with the answer: those given before are given again, in their order.
+
+        A message counts as it is typed, a decision once an empty line confirms it.
+        """
         turn = step.partition(".")[0]
-        problem: str | None = None
+        problem = text = None
         tries, seconds = 0, 0.0
         while True:
             answer = interrupt({"step": turn, "asked": messages[-1]["content"], "problem": problem})
-            tries, seconds, typed = tries + 1, seconds + answer["seconds"], json.loads(answer["typed"])
-            try:
-                text = read_amount(typed, self._scale) if turn == "decide" else read_message(typed)
-            except ValueError as error:
-                problem = str(error)
-            else:
-                return Call(
-                    step=step,
-                    model=MODEL,
-                    model_returned=None,
-                    text=text,
-                    finish_reason=None,
-                    usage=Usage(),
-                    seconds=round(seconds, 3),
-                    tries=tries,
-                )
+            seconds, typed = seconds + answer["seconds"], json.loads(answer["typed"])
+            if text is None or typed.strip():
+                tries += 1
+                try:
+                    text = read_amount(typed, self._scale) if turn == "decide" else read_message(typed)
+                except ValueError as error:
+                    problem, text = str(error), None
+                    continue
+                if turn == "decide":
+                    problem = f"{_echoed(text, self._scale)} Press Enter to confirm, or type another amount."
+                    continue
+            return Call(
+                step=step,
+                model=MODEL,
+                model_returned=None,
+                text=text,
+                finish_reason=None,
+                usage=Usage(),
+                seconds=round(seconds, 3),
+                tries=tries,
+            )
 
 
 def read_message(typed: str) -> str:
@@ -130,7 +139,10 @@ def read_message(typed: str) -> str:
 
 
 def read_amount(typed: str, scale: Scale) -> str:
-    """A decision as typed, if it is an amount on the scale that cannot mean another one.
+    """A decision as typed, if it is an amount on the scale that cannot mean another one: money needs its unit, unless it is 0.
+
+    Returns:
+        What was typed; ``"0.50"``, which can only be dollars, as ``"$0.50"``.
 
     Raises:
         ValueError: a sentence for the person.
@@ -139,9 +151,12 @@ def read_amount(typed: str, scale: Scale) -> str:
     how = f"type a whole number of {scale.unit} from {scale.low} to {scale.high}"
     if scale.money:
         how = f"type cents or dollars, such as 50 cents or $0.50, from {scale.text(scale.low)} to {scale.text(scale.high)}"
-        if text.isdecimal() and 1 <= int(text[:9]) <= scale.high // 100:
+        if text.isdecimal() and 1 <= int(text[:9]) <= scale.high:
             n = int(text)
-            raise ValueError(f"{n} could be dollars or cents: type ${n} or {n} {'cent' if n == 1 else 'cents'}.")
+            dollars = f"${n}" if n <= scale.high // 100 else scale.text(n)  # more dollars than there are cannot be meant
+            raise ValueError(f"{n} could be dollars or cents. Say it with its unit: {dollars} or {n} {'cent' if n == 1 else 'cents'}.")
+        if re.fullmatch(r"[0-9]{1,6}\.[0-9]{2}", text):
+            text = f"${text}"
     try:
         scale.read(text)
     except ValueError as error:
@@ -150,6 +165,11 @@ def read_amount(typed: str, scale: Scale) -> str:
             why = "cannot be read as an amount"
         raise ValueError(f"{text[:40]!r} {why}: {how}.") from None
     return text
+
+
+def _echoed(text: str, scale: Scale) -> str:
+    amount = scale.text(int(scale.read(text)[0]))
+    return f"You give {amount}." if scale.money else f"Your {scale.name}: {amount}."
 
 
 async def play(

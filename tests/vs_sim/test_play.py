@@ -27,7 +27,7 @@ from vs_sim.store import RunFolder
 from vs_sim.study import load_study
 
 OPENAI = {"persuader_model": "openai:fake", "persuadee_models": ["openai:fake"]}
-SAID = {"persuadee": ["Hello.", "What is it for?", "50 cents"], "persuader": ["Hello.", "Would you give 50 cents?"]}
+SAID = {"persuadee": ["Hello.", "What is it for?", "50 cents", ""], "persuader": ["Hello.", "Would you give 50 cents?"]}
 OTHER = {"persuadee": "persuader", "persuader": "persuadee"}
 
 
@@ -190,9 +190,9 @@ def test_an_unreadable_reply_is_asked_for_again_at_the_next_start(sit, study_fol
     assert by_person(one(), "persuader") == ["Hello."]
 
 
-@pytest.mark.parametrize("typed", ["$0.50", "50", "50 cents", " 50c ", "USD 0.50"])
+@pytest.mark.parametrize("typed", ["$0.50", "0.50", "50 cents", "50¢", " 50c ", "USD 0.50"])
 def test_amounts_that_can_mean_one_thing_only_are_read(sit, study_folder, typed):
-    assert sit(study_folder.write(rounds=1), ["Hello.", typed])[0] == 0
+    assert sit(study_folder.write(rounds=1), ["Hello.", typed, ""])[0] == 0
     assert one().decision.amount == 50
 
 
@@ -200,8 +200,12 @@ def test_amounts_that_can_mean_one_thing_only_are_read(sit, study_folder, typed)
     ("typed", "told"),
     [
         ("1.0", "'1.0' cannot be read as an amount: type cents or dollars, such as 50 cents or $0.50, from $0.00 to $2.00."),
-        ("1", "1 could be dollars or cents: type $1 or 1 cent."),
-        ("2", "2 could be dollars or cents: type $2 or 2 cents."),
+        ("1", "1 could be dollars or cents. Say it with its unit: $1 or 1 cent."),
+        ("2", "2 could be dollars or cents. Say it with its unit: $2 or 2 cents."),
+        ("3", "3 could be dollars or cents. Say it with its unit: $0.03 or 3 cents."),
+        ("50", "50 could be dollars or cents. Say it with its unit: $0.50 or 50 cents."),
+        ("201", "'201' lies outside $0.00 to $2.00"),
+        ("3.00", "'$3.00' lies outside $0.00 to $2.00"),
         ("a bit", "'a bit' cannot be read"),
         ("-5", "'-5' cannot be read"),
         ("$2.01", "'$2.01' lies outside $0.00 to $2.00"),
@@ -211,11 +215,25 @@ def test_amounts_that_can_mean_one_thing_only_are_read(sit, study_folder, typed)
     ],
 )
 def test_other_amounts_are_asked_for_again_with_the_reason(sit, study_folder, typed, told):
-    code, out, _ = sit(study_folder.write(rounds=1), ["Hello.", typed, "50"])
+    code, out, _ = sit(study_folder.write(rounds=1), ["Hello.", typed, "50 cents", ""])
     assert code == 0
     assert told in out
     assert one().decision.amount == 50
     assert list(RunFolder("played").journal_rows())[-1]["call"]["tries"] == 2
+
+
+def test_an_amount_counts_once_it_is_confirmed(sit, study_folder):
+    study = study_folder.write(rounds=1)
+    code, out, _ = sit(study, ["Hello.", "$2"])
+    assert code == 1
+    assert "You give $2.00. Press Enter to confirm, or type another amount." in out
+    assert [row["call"]["step"] for row in RunFolder("played").journal_rows()] == ["t000.0", "t001.0"], "what is not confirmed is not kept"
+    code, out, _ = sit(study, ["20 cents", "3", "", "0", ""])
+    assert code == 0
+    said = [out.index(text) for text in ("Type an amount from $0.00 to $2.00, with $ or cents.", "You give $0.20.", "You give $0.00.")]
+    assert said == sorted(said)
+    assert "There is nothing in this message yet" in out, "what was refused is not confirmed, nor the amount before it"
+    assert one().decision.amount == 0
 
 
 def test_amounts_on_another_scale():
@@ -240,7 +258,7 @@ class Typist:
     def answer(self, question):
         self.problems.append(question.problem)
         if question.step == "decide":
-            return "0"
+            return "" if "Press Enter" in (question.problem or "") else "0"
         return self.texts.pop(0) if self.texts else "fine"
 
 
@@ -260,14 +278,14 @@ def test_what_is_typed_is_recorded_word_for_word(study_folder, tmp_path, typed):
 
 
 def test_a_line_that_is_no_text_is_refused(sit, study_folder):
-    _, out, _ = sit(study_folder.write(rounds=1), [b"Caf\xe9", "Café", "0"])
+    _, out, _ = sit(study_folder.write(rounds=1), [b"Caf\xe9", "Café", "0", ""])
     assert "Some characters did not arrive as text" in out
     assert by_person(one(), "persuadee") == ["Café"]
 
 
 def test_escapes_in_what_a_model_says_do_not_reach_the_terminal(sit, study_folder, endpoint):
     endpoint.reply = lambda body: json.dumps({"reply": "Hi \x1b[2J there \x07"})
-    _, out, _ = sit(study_folder.write(rounds=1, run={"base_url": endpoint.url}, **OPENAI), ["Hello.", "0"])
+    _, out, _ = sit(study_folder.write(rounds=1, run={"base_url": endpoint.url}, **OPENAI), ["Hello.", "0", ""])
     assert "Hi" in out
     assert "\x1b" not in out
     assert "\x07" not in out
@@ -276,7 +294,7 @@ def test_escapes_in_what_a_model_says_do_not_reach_the_terminal(sit, study_folde
 def test_participants_are_numbered_meet_one_after_the_other_and_may_play_again(sit, study_folder):
     study = study_folder.write(rounds=1)
     for participant in ((), (), ("--participant", "anna"), ("--participant", "anna"), ("--participant", "anna"), ("--persona", "ben")):
-        assert sit(study, ["Hello.", "0"], "persuadee", *participant)[0] == 0
+        assert sit(study, ["Hello.", "0", ""], "persuadee", *participant)[0] == 0
     specs = [t.spec for t in RunFolder("played").transcripts()]
     assert [s.persuadee for s in specs] == ["P001", "P002", "anna", "anna", "anna", "P003-as-ben"]
     assert [s.persuader for s in specs] == ["asker", "teller"] * 3
@@ -287,7 +305,7 @@ def test_participants_are_numbered_meet_one_after_the_other_and_may_play_again(s
 
 
 def test_a_persona_is_shown_to_the_one_who_plays_it(sit, study_folder):
-    _, out, _ = sit(study_folder.write(rounds=1), ["Hello.", "0"], "persuadee", "--persona", "cem")
+    _, out, _ = sit(study_folder.write(rounds=1), ["Hello.", "0", ""], "persuadee", "--persona", "cem")
     assert "You are cem." in out
     assert "as yourself: nobody" not in out
 
@@ -295,9 +313,9 @@ def test_a_persona_is_shown_to_the_one_who_plays_it(sit, study_folder):
 def test_a_conversation_that_somebody_left_is_not_anothers(sit, study_folder):
     study = study_folder.write(rounds=1)
     sit(study, ["Hello."], "persuadee", "--participant", "anna")
-    assert sit(study, ["Hi.", "0"])[0] == 0
+    assert sit(study, ["Hi.", "0", ""])[0] == 0
     assert one().spec.persuadee == "P001"
-    assert sit(study, ["50"], "persuadee", "--participant", "anna")[0] == 0
+    assert sit(study, ["50 cents", ""], "persuadee", "--participant", "anna")[0] == 0
     assert [t.turns[1].text for t in RunFolder("played").transcripts()] == ["Hi.", "Hello."]
 
 
@@ -323,7 +341,7 @@ def test_folders_of_others_are_refused(sit, study_folder):
     code, _, err = sit(study, [])
     assert (code, "holds conversations in which nobody played the persuadee; give another folder with --out" in err) == (2, True)
     shutil.rmtree("played")
-    sit(study, ["Hello.", "0"])
+    sit(study, ["Hello.", "0", ""])
     assert "nobody played the persuader" in sit(study, [], "persuader")[2]
     code, _, err = sit(study_folder.write(rounds=1, reply_words=20), [])
     assert code == 2
@@ -354,8 +372,8 @@ def test_a_played_folder_is_a_run_folder(sit, study_folder, command, role):
 
 def test_people_who_played_are_the_reference_of_a_run_of_the_same_scenario(sit, study_folder, command):
     study = study_folder.write(rounds=1)
-    for amount in ("0", "50", "75"):
-        sit(study, ["Hello.", amount])
+    for amount in ("0", "50 cents", "75 cents"):
+        sit(study, ["Hello.", amount, ""])
     sit(study, ["Hello."])
     simulate(study, "simulated")
     code, out, _ = command("compare", "simulated", "--human", "played", "--json")

@@ -42,7 +42,7 @@ VERBS = sorted(verbs(parser()))
 def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("played")
     study = StudyFolder(folder).write(rounds=1)
-    typed = b"Hello, would you give something?\n50 cents\n"
+    typed = b"Hello, would you give something?\n50 cents\n\n"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8"))
         assert main(["play", str(study), "--as", "persuadee", "--out", str(folder / "played")]) == 0

@@ -4,7 +4,8 @@ What the person types and how long it takes are recorded in the run folder, and 
 pseudonyms (P001, P002, ... unless `--participant` says otherwise; use no real names). The first line on the screen says so, and that a
 language model answers. Whoever asks people to take part still needs their consent, and an ethics board's where one is in charge.
 
-One line is one message. `/quit`, Ctrl-D or Ctrl-C leave; the same command goes on with the conversation where it was left.
+One line is one message; the private decision counts once it is confirmed. `/quit`, Ctrl-D or Ctrl-C leave; the same command goes on with
+the conversation where it was left.
 """
 
 from __future__ import annotations
@@ -148,7 +149,8 @@ class Terminal:
             self._rule()
             self._text("What you answer now is private: the other one never sees it.")
             self._text(question.asked)
-            self._text(f"Type an amount from {scale.text(scale.low)} to {scale.text(scale.high)}.")
+            unit = ", with $ or cents" if scale.money else ""
+            self._text(f"Type an amount from {scale.text(scale.low)} to {scale.text(scale.high)}{unit}.")
         try:
             line = _line("Your decision: " if question.step == "decide" else "You: ")
         except EOFError:
