@@ -1,8 +1,12 @@
 """A person in place of a model: pilots of a study, and human dialogues for a scenario that has none.
 
 The person takes one role of one conversation in the same graph, and is shown what a model would be shown in it, without the request for
-candidates; LangGraph's `interrupt` waits for what is typed. Everything is stored as in any run folder. The model of the role is called
+candidates; who plays no persona is asked for the next message in plain words, since the scenario's speak of the person described.
+LangGraph's `interrupt` waits for what is typed. Everything is stored as in any run folder. The model of the role is called
 "human:terminal"; where a person is the persuadee, the condition is "humans", since no method applies.
+
+These people are told that a language model writes the other messages, while the scene may speak of another participant: nobody is deceived.
+In PersuasionForGood people talked with people. A difference between the two may thus be what people do with a machine.
 """
 
 from __future__ import annotations
@@ -73,15 +77,18 @@ class HumanVoice:
         writer: where answers are journalled, and taken from if they are there already.
         spec: the conversation.
         scale: what the persuadee decides on.
+        next: what is asked for at each turn, in place of the scenario's words to a model.
     """
 
     grid = False
 
-    def __init__(self, writer: Writer, spec: ConversationSpec, scale: Scale) -> None:
-        self._writer, self._spec, self._scale = writer, spec, scale
+    def __init__(self, writer: Writer, spec: ConversationSpec, scale: Scale, next: str) -> None:
+        self._writer, self._spec, self._scale, self._next = writer, spec, scale, next
 
     async def __call__(self, step: str, messages: list[Message], schema: dict[str, Any] | None, max_tokens: int) -> Call:
         """What the person says, durable before it is returned; `tries` is how often it was typed. Schema and limit are for models."""
+        if not step.startswith("decide"):
+            messages = [*messages[:-1], {**messages[-1], "content": self._next}]
         digest = hashlib.sha256(json.dumps([MODEL, messages]).encode()).hexdigest()[:16]
         call = self._writer.answered(self._spec.id, step, digest)
         if call is None:
@@ -224,7 +231,7 @@ async def play(
 
 def _conversation(one: Play, model: Model, writer: Writer, person: Person) -> Conversation:
     spec, study = one.spec, one.study
-    human = HumanVoice(writer, spec, study.scenario.scale)
+    human = HumanVoice(writer, spec, study.scenario.scale, one.next)
     other = SpeakerVoice(model, writer, spec)
     return Conversation(
         spec=spec,

@@ -54,6 +54,19 @@ class Play:
         """The other one's model."""
         return self.spec.persuadee_model if self.role == "persuader" else self.spec.persuader_model
 
+    @property
+    def who(self) -> Persona:
+        """The persona that the person plays, or of one who plays none."""
+        own = self.study.persuaders if self.role == "persuader" else self.study.persuadees
+        return next(p for p in own if p.id == getattr(self.spec, self.role))
+
+    @property
+    def next(self) -> str:
+        """What the person is asked for at each turn: the scenario's words, which speak of the person described, if one is played."""
+        if self.who.text == ONESELF:
+            return f"What do you write next? At most {self.study.reply_words} words."
+        return self.study.scenario.render(f"next_{self.role}", reply_words=self.study.reply_words)
+
 
 def next_play(
     study: Study,

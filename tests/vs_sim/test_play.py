@@ -307,7 +307,16 @@ def test_participants_are_numbered_meet_one_after_the_other_and_may_play_again(s
 def test_a_persona_is_shown_to_the_one_who_plays_it(sit, study_folder):
     _, out, _ = sit(study_folder.write(rounds=1), ["Hello.", "0", ""], "persuadee", "--persona", "cem")
     assert "You are cem." in out
+    assert "as the person described at the beginning" in out
     assert "as yourself: nobody" not in out
+
+
+@pytest.mark.parametrize("role", ["persuadee", "persuader"])
+def test_who_plays_no_persona_is_asked_in_plain_words(sit, study_folder, role):
+    _, out, _ = sit(study_folder.write(rounds=1), [], role)
+    assert "What do you write next? At most 60 words." in out
+    assert "person described" not in out
+    assert "another participant, whom you do not know" in out, "the scene stays"
 
 
 def test_a_conversation_that_somebody_left_is_not_anothers(sit, study_folder):
@@ -410,7 +419,7 @@ def test_the_graph_remembers_turns_as_they_are_while_it_waits(sit, study_folder)
 def test_leaving_is_told_by_the_one_who_sits_there(study_folder, tmp_path):
     class Gone(Typist):
         def answer(self, question):
-            assert question.asked == load_scenario(DEFAULT).render("next_persuadee", reply_words=60)
+            assert question.asked == "What do you write next? At most 60 words."
             raise Left
 
     study = load_study(study_folder.write(rounds=1))

@@ -101,7 +101,11 @@ class Terminal:
         print(line, file=sys.stderr)
 
     def begins(self, play: Play) -> None:
-        """What is recorded, how to leave, and the scene."""
+        """What is recorded, how to leave, and the scene.
+
+        The first sentence says that a language model writes the other messages, whatever the scene says of another participant: nobody is
+        deceived, but people who know it may act otherwise than those of PersuasionForGood, who talked with people (see `vs_sim.play`).
+        """
         from vs_sim.personas import render
 
         self._play = play
@@ -112,12 +116,10 @@ class Terminal:
         self._text(f"One line is one message. {QUIT} leaves, and the same command goes on with the conversation.")
         if play.goes_on:
             self._text("This conversation was begun before and goes on; another --participant begins a new one.")
-        study, spec = play.study, play.spec
-        who = next(p for p in (study.persuaders if play.role == "persuader" else study.persuadees) if p.id == getattr(spec, play.role))
         self._rule()
-        self._text(study.scenario.render(play.role, persona=render(who), rounds=study.rounds))
+        self._text(play.study.scenario.render(play.role, persona=render(play.who), rounds=play.study.rounds))
         print()
-        self._text(study.scenario.render(f"next_{play.role}", reply_words=study.reply_words))
+        self._text(play.next)
         self._rule()
         self._waits(f"{self._other} is typing")
 
