@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -165,7 +165,9 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
     `human` holds for all of them. The noise floor is that of this very comparison: as many humans as there are personas, against as
     many as `human` is worth.
 
-    Stated donations that are held against actual ones have neither p nor equivalence: people say other than they give.
+    Stated donations that are held against actual ones have neither p nor equivalence: people say other than they give. Against humans
+    who are worth fewer than two independent ones there is no p, no floor and no interval of a distance or difference, since how humans vary
+    is not known.
 
     Intervals resample personas with all their conversations, and humans. Those of distances are corrected for what resampling adds
     and reach down to 0 where equality is not rejected.
@@ -195,7 +197,9 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         counts=tabulate(simulated, support),
         human_counts=human_counts,
         draws=bootstrap_clusters(simulated, people_of, support, rng=rng_arm, n_resamples=n_resamples) if n else None,
-        human_draws=bootstrap_table(human_counts, human.n_effective, rng=rng_human, n_resamples=n_resamples) if human.n else None,
+        human_draws=bootstrap_table(human_counts, human.n_effective, rng=rng_human, n_resamples=n_resamples)
+        if human.n_effective > 1
+        else None,
         n_personas=n_personas,
         n_effective=n_effective,
         scale=human.scale,
@@ -203,7 +207,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
     distances = distances_on(human.scale)
     ps: Mapping[str, float] = {}
     alike = arm.which == human.which  # what people say is not what they give: the one is never tested against the other
-    if n_personas > 1 and alike and human.n:
+    if n_personas > 1 and alike and human.n_effective > 1:
         ps = permutation_ps(
             simulated,
             human.cents,
@@ -229,7 +233,9 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
             continue
         metric, within = _distance(name, distance, people, ps.get(name))
         floor_rng = np.random.default_rng(floor_seed)  # the same human pairs for every distance
-        floor = noise_floor(human.cents, distance, n_effective, human.n_effective, rng=floor_rng, n_resamples=n_resamples) if n else None
+        floor = None
+        if n and human.n_effective > 1:
+            floor = noise_floor(human.cents, distance, n_effective, human.n_effective, rng=floor_rng, n_resamples=n_resamples)
         metrics.append(
             metric.model_copy(
                 update={
@@ -316,13 +322,13 @@ def _summary(name: str, people: _People) -> tuple[Metric, Interval | None]:
     """A summary of both sides and their difference, with the 90 % interval of the difference."""
     summary = SUMMARIES[name]
     value = _known(summary(people.support, people.counts)) if people.counts.any() else None
-    human = None if people.human_draws is None else _known(summary(people.support, people.human_counts))
+    human = _known(summary(people.support, people.human_counts)) if people.human_counts.any() else None
     human_resampled = None if people.human_draws is None else summary(people.support, people.human_draws)
     interval, wide, narrow = None, None, None
     if people.draws is not None and value is not None:
         resampled = summary(people.support, people.draws)
         n_zero = value * people.n_effective
-        if name == "share_zero" and min(n_zero, people.n_effective - n_zero) < FEW_ON_ONE_SIDE:
+        if name == "share_zero" and few_on_one_side(value, people.n_effective):
             interval = share_interval(n_zero, people.n_effective)
             if human is not None and human_resampled is not None:
                 wide, narrow = (
@@ -351,6 +357,17 @@ def _summary(name: str, people: _People) -> tuple[Metric, Interval | None]:
         difference_high=difference_high,
     )
     return metric, narrow
+
+
+def few_on_one_side(share_zero: float, n_effective: int) -> bool:
+    """Whether the share of those who give nothing is so near 0 or 1 that it has the exact interval."""
+    n_zero = share_zero * n_effective
+    return min(n_zero, n_effective - n_zero) < FEW_ON_ONE_SIDE
+
+
+def exact_shares(comparisons: Iterable[Comparison]) -> list[str]:
+    """Conditions whose share of those who give nothing has the exact interval."""
+    return [c.arm for c in comparisons if (value := c.metric("share_zero").value) is not None and few_on_one_side(value, c.n_effective)]
 
 
 def _distance(name: str, distance: Distance, people: _People, p: float | None) -> tuple[Metric, Interval | None]:

@@ -1,16 +1,17 @@
-"""The methods and results paragraphs of a paper, filled from a run's records and its grid: neutral words, no number of their own."""
+"""The methods paragraphs of a paper, filled from a run's records and its grid: neutral words, no number of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from analysis.compare import Comparison
+from analysis.compare import FEW_ON_ONE_SIDE, exact_shares
 from analysis.grid import Grid
-from analysis.numbers import cleaning_rule, interval, number, p_value, share, zero
-from analysis.prose import Paragraph, cite
-from analysis.run_facts import Asked, RunFacts
-from vs_sim.records import is_person, printable
+from analysis.numbers import amount, cleaning_rule, share, zero
+from analysis.prose import Paragraph, cite, counted, listed, named
+from analysis.results_text import incomplete
+from analysis.run_facts import Asked, RunFacts, schemas
+from vs_sim.records import is_person
 
 ENDED = {
     "rounds_done": "the last round was reached",
@@ -20,14 +21,25 @@ ENDED = {
     "error": "an error",
 }
 
+FURTHER = {
+    "language": "The language of the persuadees' messages is described by means over conversations, each counted in one way for people and "
+    "models (analysis.language); intervals resample people, and of a share that is 0 or 1 in every conversation are exact.",
+    "dynamics": "When persuadees name an amount, agree or refuse is read from the messages by rules (analysis.dynamics), which err; shares "
+    "are of conversations, with intervals that resample people, exact for a share that is 0 or 1 in every conversation.",
+    "probabilities": "Stated probabilities are described by the sum as stated and, after division by their sum, by entropy and by the rank "
+    "of the drawn candidate; whether the draws follow the rule of drawing is tested by chi-square (analysis.probabilities).",
+}
+"""Name of a figure or table of the supplement -> what it was computed from."""
 
-def methods(grid: Grid, facts: RunFacts, note: str = "") -> list[Paragraph]:
+
+def methods(grid: Grid, facts: RunFacts, note: str = "", shown: Collection[str] = ()) -> list[Paragraph]:
     """What was planned, asked, drawn, read and compared.
 
     Args:
         grid: the comparisons of the run.
         facts: of the run.
         note: what the numbers must not be read as; empty for nothing.
+        shown: what else the supplement shows of the run: keys of `FURTHER`.
     """
     found = [
         Paragraph(heading="Design", text=" ".join(_design(facts))),
@@ -37,26 +49,12 @@ def methods(grid: Grid, facts: RunFacts, note: str = "") -> list[Paragraph]:
         Paragraph(heading="Outcome", text=" ".join(_outcome(facts, grid))),
         Paragraph(heading="Conversations", text=" ".join([*([note] if note else []), *_conversations(facts)])),
         Paragraph(heading="Comparison", text=" ".join(_comparison(grid))),
+        *(Paragraph(heading=name.capitalize(), text=text) for name, text in FURTHER.items() if name in shown),
         Paragraph(heading="Software", text=" ".join(_software(facts))),
     ]
     unknown = _unknown(facts)
-    text = f"The records do not hold: {'; '.join(unknown)}." if unknown else "Nothing that is named above is missing from the records."
-    return [*found, Paragraph(heading="Not recorded", text=text)]
-
-
-def results(grid: Grid, facts: RunFacts, note: str = "") -> list[Paragraph]:
-    """What was found, arm by arm, in the numbers of the tables."""
-    head = [note] if note else []
-    if facts.incomplete:
-        head.append(_incomplete(facts))
-    first = grid.comparisons[0]
-    if first.n_human:
-        parts = [f"{title} {_human(first, name)}" for name, title in (("share_zero", f"share of {zero(first.scale)}"), ("mean", "mean"))]
-        head.append(f"Humans (n = {first.n_human}): {', '.join(parts)}.")
-    found = [Paragraph(heading="Results", text=" ".join([*head, *(_arm(grid, i) for i in range(len(grid.comparisons)))]))]
-    if grid.pairs:
-        found.append(Paragraph(heading="Differences between conditions", text=" ".join(_pair(grid, i) for i in range(len(grid.pairs)))))
-    return found
+    text = f"The records do not hold: {'; '.join(unknown)}. " if unknown else ""
+    return [*found, Paragraph(heading="Not recorded", text=text + _to_add(facts))]
 
 
 def _design(facts: RunFacts) -> list[str]:
@@ -65,13 +63,21 @@ def _design(facts: RunFacts) -> list[str]:
     scenario = study["scenario"]
     about = scenario["about"]
     return [
-        f"Scenario: {_name(about)}{'' if about.endswith('.') else '.'}",
-        f"Question, as written before the run: {_name(study['question'])} Prediction: {_name(study['prediction'])}",
-        f"We planned {facts.n_planned:,} conversations: {_n(len(study['conditions']), 'condition')}, {_n(len(models), 'persuadee model')} "
-        f"({_list(models)}), {_n(facts.n_persuadees, 'persuadee persona')} and {_n(study.get('replicates', 1), 'replicate')}; "
-        f"the persuader was {_name(study['persuader_model'])} with {_n(facts.n_persuaders, 'persona')}.",
+        f"Scenario: {named(about)}{'' if about.endswith('.') else '.'}",
+        f"Question, as written before the run: {named(study['question'])} Prediction: {named(study['prediction'])}",
+        f"We planned {facts.n_planned:,} conversations: {counted(len(study['conditions']), 'condition')}, "
+        f"{counted(len(models), 'persuadee model')} "
+        f"({listed(models)}), {counted(facts.n_persuadees, 'persuadee persona')} and {counted(study.get('replicates', 1), 'replicate')}; "
+        f"the persuader was {named(study['persuader_model'])} with {counted(facts.n_persuaders, 'persona')}.",
+        *(_as_humans(facts) if scenario.get("humans") else []),
+    ]
+
+
+def _as_humans(facts: RunFacts) -> list[str]:
+    """What ties a scenario of which there are humans to them."""
+    return [
         f"{facts.n_matched} of {facts.n_persuadees} persuadee personas were matched to a human whose donation is known.",
-        "The task follows PersuasionForGood" + cite("wang2019persuasion") + "." if scenario.get("humans") == "persuasionforgood" else "",
+        "The task follows PersuasionForGood" + cite("wang2019persuasion") + ".",
     ]
 
 
@@ -93,11 +99,11 @@ def _condition(condition: Mapping[str, Any]) -> str:
         "vs_cot": f"reasoning and then {how_many} with their probabilities were asked for",
         "vs_multi": f"{how_many} per call with their probabilities were asked for, in {condition.get('calls')} calls per turn",
     }.get(str(condition["method"]), "")
-    details = [f"method {_name(condition['method'])}"]
+    details = [f"method {named(condition['method'])}"]
     for key, title in (("select", "selection"), ("wording", "wording of the probability"), ("tau", "tau"), ("format", "format")):
         if condition.get(key) is not None:
-            details.append(f"{title} {_name(condition[key])}")
-    return f"{_name(condition['name'])}: {said} ({', '.join(details)})."
+            details.append(f"{title} {named(condition[key])}")
+    return f"{named(condition['name'])}: {said} ({', '.join(details)})."
 
 
 def _conditions_note() -> str:
@@ -117,17 +123,16 @@ def _generation(facts: RunFacts) -> list[str]:
 
     returned = []
     for model, names in facts.returned.items():
-        said = f"returned as {_list(names)}" if names else "no name was returned"
-        returned.append(f"{_name(model)} ({said})")
+        said = f"returned as {listed(names)}" if names else "no name was returned"
+        returned.append(f"{named(model)} ({said})")
     when = "no attempt is recorded" if facts.first is None else f"attempts were started between {facts.first} and {facts.last} (UTC)"
     sentences = [
         f"Models, as named in the study and as returned by the provider: {'; '.join(returned)}.",
-        f"Conversations were generated in {_n(facts.n_starts, 'start')} of the run; {when}.",
+        f"Conversations were generated in {counted(facts.n_starts, 'start')} of the run; {when}.",
         f"Temperature {sampling('temperature')}, top-p {sampling('top_p')}; at most {study['rounds']} rounds (a message of each), "
         f"at least {study.get('min_rounds', 'an unrecorded number of')} before a mutual goodbye ends a dialogue; messages of at most "
         f"{study.get('reply_words', 'an unrecorded number of')} words were asked for.",
-        f"The chat was shown {'in chat roles' if study.get('form') == 'chat' else 'written out in one message'}; JSON schemas were "
-        f"{'asked for where the endpoint takes them' if study.get('json_schema') else 'not asked for'}.",
+        f"The chat was shown {'in chat roles' if study.get('form') == 'chat' else 'written out in one message'}. {schemas(study)}.",
         "One candidate of each turn was drawn with a generator of its own, seeded with SHA-256 of the conversation's seed and the turn; "
         f"conversation seeds are SHA-256 of the study's seed ({study['seed']}) with personas and replicate, so that conditions share them.",
     ]
@@ -150,6 +155,15 @@ def _reading(facts: RunFacts) -> list[str]:
     ]
     if given_up:
         sentences.append(f"{given_up:,} answers belong to turns that failed and were given up; they are counted here and used nowhere.")
+    repaired = [one for one in facts.asked if one.n_turns]
+    if repaired:
+        texts = []
+        for one in repaired:
+            names = ", ".join(f"{named(name)} {n:,}" for name, n in one.repairs.items())
+            texts.append(
+                f"{_asked(one)} {one.n_repaired:,} of {one.n_turns:,} ({share(one.n_repaired / one.n_turns)})" + f": {names}" * bool(names)
+            )
+        sentences.append(f"Persuadee turns that were read after a repair, with its names: {'; '.join(texts)}.")
     above = []
     for one in facts.asked:
         if one.n_turns_tau or one.n_decisions_tau:
@@ -161,23 +175,27 @@ def _reading(facts: RunFacts) -> list[str]:
 
 
 def _asked(one: Asked) -> str:
-    return f"{_name(one.condition)} ({_name(one.model)})"
+    return f"{named(one.condition)} ({named(one.model)})"
 
 
 def _outcome(facts: RunFacts, grid: Grid) -> list[str]:
     study, first = facts.study, grid.comparisons[0]
     scale = first.scale
-    whole = f", from {scale.text(scale.low)} to {scale.text(scale.high)} in whole {scale.unit}"
+    whole = (
+        f"in whole cents, from {scale.text(scale.low)} to {scale.text(scale.high)}"
+        if scale.money
+        else f"a whole number from {scale.low} to {scale.text(scale.high)}"
+    )
     if first.which == "actual":
         return [
-            f"The outcome is the amount that the persuadee decided on in private after the chat, asked for by the method of its condition"
-            f"{whole}."
+            f"The outcome is the {scale.name} that the persuadee decided on in private after the chat, {whole}, asked for by the method of "
+            "its condition."
         ]
     found = ["The outcome is the donation that the persuadee said in the chat, read by rules (vs_sim.outcome); undetermined is missing."]
     if study.get("second_reader"):
         n = sum(c.n_second for c in grid.comparisons)
         found.append(
-            f"What the rules leave open was read by {_name(study['second_reader'])}, held to quotations: {n} simulated and "
+            f"What the rules leave open was read by {named(study['second_reader'])}, held to quotations: {n} simulated and "
             f"{first.n_human_second} human donations."
         )
     return found
@@ -186,19 +204,11 @@ def _outcome(facts: RunFacts, grid: Grid) -> list[str]:
 def _conversations(facts: RunFacts) -> list[str]:
     sentences = [f"Of {facts.n_planned:,} planned conversations {facts.n_complete:,} are complete."]
     if facts.incomplete:
-        sentences.append(_incomplete(facts))
+        sentences.append(incomplete(facts))
     ended = [f"{ENDED.get(reason, reason)} {n:,}" for reason, n in facts.ended.items()]
     if ended:
         sentences.append(f"Complete dialogues ended because: {'; '.join(ended)}.")
     return sentences
-
-
-def _incomplete(facts: RunFacts) -> str:
-    cells = []
-    for cell in facts.incomplete:
-        reasons = ", ".join(f"{printable(reason)} {n}" for reason, n in cell.missing.items())
-        cells.append(f"{_name(cell.condition)} ({_name(cell.model)}) {cell.n_missing} of {cell.n_planned} ({reasons})")
-    return f"INCOMPLETE: conversations are missing, which may bias every number: {'; '.join(cells)}."
 
 
 def _comparison(grid: Grid) -> list[str]:
@@ -208,7 +218,7 @@ def _comparison(grid: Grid) -> list[str]:
     if first.n_human:
         people = "an unknown number of" if first.n_human_people is None else f"{first.n_human_people:,}"
         sentences += [
-            f"Humans: {_name(first.human_source)}; {first.n_human:,} {first.scale.name}s of {people} people, worth "
+            f"Humans: {named(first.human_source)}; {first.n_human:,} {first.scale.name}s of {people} people, worth "
             f"{first.n_human_effective:,} independent ones" + cite("kish1965survey") + ".",
             f"Cleaning rule {first.cleaning}, on both sides: {cleaning_rule(first)} ({lost} human, "
             f"{sum(c.n_cleaned for c in grid.comparisons)} simulated).",
@@ -223,17 +233,21 @@ def _comparison(grid: Grid) -> list[str]:
         "Intervals are 95 % expanded percentile intervals of a bootstrap that resamples personas with all their conversations"
         + (", and humans" if first.n_human else "")
         + cite("hesterberg2015teachers")
-        + ".",
+        + f", but for shares near 0 or 1: where fewer than {FEW_ON_ONE_SIDE} of the persuadees, counted as what they are worth, give "
+        f"{zero(first.scale)}, or fewer than {FEW_ON_ONE_SIDE} give more, the share of {zero(first.scale)} has the exact interval"
+        + cite("clopper1934use")
+        + (", and its difference from the humans' is bounded by both intervals" + cite("zou2008construction") if first.n_human else "")
+        + (f"; this holds for {listed(few)}." if (few := exact_shares(grid.comparisons)) else "; this holds for no condition here."),
     ]
     sentences += _against_humans(grid) if first.n_human else ["There are no human data: nothing here says how people would decide."]
     if grid.pairs:
         sentences.append(
-            f"Conditions of one model were compared on the same personas and seeds ({_n(len(grid.pairs), 'pair')} of conditions), with p "
-            "by swapping conditions within personas."
+            f"Conditions of one model were compared on the same personas and seeds ({counted(len(grid.pairs), 'pair')} of conditions), "
+            "with p by swapping conditions within personas."
         )
     margins = {e.metric: (e.unit, e.margin) for c in grid.comparisons for e in c.equivalences}
     if margins:
-        declared = ", ".join(f"{name.replace('_', ' ')} {_amount(unit, margin, name)}" for name, (unit, margin) in margins.items())
+        declared = ", ".join(f"{name.replace('_', ' ')} {amount(unit, margin, name)}" for name, (unit, margin) in margins.items())
         sentences.append(
             "Equivalence is two one-sided tests at the 5 % level" + cite("schuirmann1987comparison") + f"; margins declared: {declared}."
         )
@@ -251,7 +265,7 @@ def _against_humans(grid: Grid) -> list[str]:
         "dialogue); their intervals are corrected for what resampling adds.",
         "Permutation p of the distances are never 0"
         + cite("phipson2010permutation")
-        + f" and are adjusted over {_n(n_tested, 'arm')} by Holm"
+        + f" and are adjusted over {counted(n_tested, 'arm')} by Holm"
         + cite("holm1979simple")
         + " and by Benjamini and Hochberg"
         + cite("benjamini1995controlling")
@@ -261,14 +275,14 @@ def _against_humans(grid: Grid) -> list[str]:
 
 
 def _software(facts: RunFacts) -> list[str]:
-    versions = [f"{_name(package)} {_list(found)}" for package, found in facts.versions.items() if found]
+    versions = [f"{named(package)} {listed(found)}" for package, found in facts.software.items()]
     changed = [commit.replace("-dirty", " with uncommitted changes") for commit in facts.commits]
-    commits = f"git commit {_list(changed)}" if changed else "no git commit is recorded"
+    commits = f"git commit {listed(changed)}" if changed else "no git commit is recorded"
     return [f"Versions: {', '.join(versions) or 'none recorded'}; {commits}."]
 
 
 def _unknown(facts: RunFacts) -> list[str]:
-    found = [f"the name that the provider returned for {_name(model)}" for model, names in facts.returned.items() if not names]
+    found = [f"the name that the provider returned for {named(model)}" for model, names in facts.returned.items() if not names]
     if not facts.commits or facts.n_without_commit:
         found.append(f"the git commit of {facts.n_without_commit} of {facts.n_starts} starts")
     if not facts.endpoints and any(not model.startswith(("embedded:", "scripted:", "human:")) for model in facts.returned):
@@ -277,67 +291,18 @@ def _unknown(facts: RunFacts) -> list[str]:
     return found
 
 
+def _to_add(facts: RunFacts) -> str:
+    """What no record of a run can know."""
+    things = [
+        f"where the {facts.n_persuadees:,} persuadee and {facts.n_persuaders:,} persuader personas come from, and whether they were drawn "
+        "from people, synthesized or invented",
+        "who wrote the prompts, and how they were chosen",
+        "the licences of the data and of the models",
+        "ethics: review, and the consent of the people whose data or words were used",
+        "what else was tried and is not reported",
+    ]
+    return f"The author must add: {'; '.join(things)}."
+
+
 def _defaults(study: Mapping[str, Any]) -> list[str]:
     return [key for key in ("temperature", "top_p") if study.get(key) == "default"]
-
-
-def _human(first: Comparison, name: str) -> str:
-    m = first.metric(name)
-    return f"{_amount(m.unit, m.human)} {interval(m.unit, m.human_low, m.human_high)}".strip()
-
-
-def _arm(grid: Grid, i: int) -> str:
-    c = grid.comparisons[i]
-    if c.n == 0:
-        return f"{_name(c.arm)}: no {c.scale.name} ({c.n_missing} missing)."
-    parts = []
-    for name, title in _shown(grid):
-        m = c.metric(name)
-        if m.value is None:
-            continue
-        bounds = interval(m.unit, m.low, m.high) or "no interval"
-        floor = f", noise floor at 95 % {number(m.unit, m.floor_q95)}" if name == "ks" and m.floor_q95 is not None else ""
-        parts.append(f"{title} {_amount(m.unit, m.value)} ({bounds}{floor})")
-    test = next(test for test in grid.tests if test.metric == "ks")
-    if test.p[i] is not None:
-        parts.append(f"p of KS {p_value(test.p[i])}, by Holm {p_value(test.holm[i])}")
-    missing = f", {c.n_missing} missing" if c.n_missing else ""
-    return f"{_name(c.arm)} (n = {c.n}{missing}): {'; '.join(parts)}."
-
-
-def _shown(grid: Grid) -> tuple[tuple[str, str], ...]:
-    """Metrics of the results, and how they are called."""
-    share = f"share of {zero(grid.comparisons[0].scale)}"
-    return (("share_zero", share), ("mean", "mean"), ("ks", "KS"), ("l1_per_dialogue", "L1 per dialogue"))
-
-
-def _pair(grid: Grid, i: int) -> str:
-    pair = grid.pairs[i]
-    if not pair.n_pairs:
-        return f"{_name(pair.second)} minus {_name(pair.first)}: no shared pairs."
-    tests = {test.metric: test for test in grid.pair_tests}
-    parts = []
-    for name, title in _shown(grid):
-        d = next((d for d in pair.differences if d.metric == name), None)
-        if d is None or d.value is None:
-            continue
-        bounds = interval(d.unit, d.low, d.high, signed=True) or "no interval"
-        p = f", p {p_value(d.p)}, by Holm {p_value(tests[name].holm[i])}" if d.p is not None else ""
-        parts.append(f"{title} {number(d.unit, d.value, signed=True)} ({bounds}{p})")
-    return f"{_name(pair.second)} minus {_name(pair.first)} ({_n(pair.n_pairs, 'pair')}): {'; '.join(parts)}."
-
-
-def _amount(unit: str, value: float | None, metric: str = "") -> str:
-    return ("$" if unit in ("cents", "dollars") and value is not None else "") + number(unit, value, metric)
-
-
-def _n(n: int, what: str) -> str:
-    return f"{n:,} {what}" + ("" if n == 1 else "s")
-
-
-def _name(text: object) -> str:
-    return printable(str(text))
-
-
-def _list(names: Sequence[object]) -> str:
-    return ", ".join(map(_name, names))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analysis.compare import Comparison
+    from analysis.metric import Equivalence
     from vs_sim.scenario import Scale
 
 FEW = 30
@@ -48,6 +49,14 @@ def number(unit: str, value: float | None, metric: str = "", *, signed: bool = F
     return f"{shown:{'+' if signed else ''}.{digits}f}"
 
 
+def amount(unit: str, value: float | None, metric: str = "", *, signed: bool = False) -> str:
+    """A number as `number` prints it, money with its sign: ``-$0.08``."""
+    shown = number(unit, value, metric, signed=signed)
+    if value is None or unit not in ("cents", "dollars"):
+        return shown
+    return f"{shown[0]}${shown[1:]}" if shown[0] in "+-" else f"${shown}"
+
+
 def interval(unit: str, low: float | None, high: float | None, metric: str = "", *, signed: bool = False) -> str:
     """An interval in brackets, its ends as `number` prints them; empty if there is none."""
     if low is None or high is None:
@@ -74,6 +83,21 @@ def zero(scale: Scale) -> str:
 def most(scale: Scale) -> str:
     """The most, on that scale, as short as a sentence wants it."""
     return f"${scale.high / 100:g}" if scale.money else scale.text(scale.high)
+
+
+def equivalence(c: Comparison, e: Equivalence) -> str:
+    """What was shown of one margin of a comparison, as half a sentence."""
+    distance = c.metric(e.metric).human is None
+    if e.low is None or e.high is None:
+        found = "cannot be told"
+    elif distance:
+        found = ("shown" if e.shown else "not shown") + f", upper 95 % bound {number(e.unit, e.high, e.metric)}"
+    else:
+        bounds = interval(e.unit, e.low, e.high, e.metric, signed=True)
+        found = ("shown" if e.shown else "not shown") + f", 90 % interval of the difference {bounds}"
+    within = "below" if distance else "within +-"
+    margin = amount(e.unit, e.margin, e.metric)
+    return f"{e.metric.replace('_', ' ')} {within} {margin} of the humans: {found}"
 
 
 def cleaning_rule(c: Comparison) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from analysis.latex import escape
-from vs_sim.records import Record
+from vs_sim.records import Record, printable
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 """Around the key of a reference; private characters, which no name in a record keeps."""
@@ -17,6 +17,21 @@ class Paragraph(Record):
 
     heading: str
     text: str
+
+
+def named(text: object) -> str:
+    """A name of a record, on one line."""
+    return printable(str(text))
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names of a record, on one line."""
+    return ", ".join(map(named, names))
+
+
+def counted(n: int, what: str) -> str:
+    """So many of something, whose plural ends in s."""
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def cite(*keys: str) -> str:
@@ -51,7 +66,7 @@ def _markdown(text: str) -> str:
 
 
 def _latex(text: str) -> str:
-    text = re.sub(r"(?<!\w)-(?=[.\d])", "−", text)  # a minus, not a hyphen
+    text = re.sub(r"(?<!\w)-(?=\$?[.\d])", "−", text)  # a minus, not a hyphen
     pieces = text.replace(_CLOSE + _OPEN, ",").split(_OPEN)
     found = [escape(pieces[0], breakable=True)]
     for piece in pieces[1:]:

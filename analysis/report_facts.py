@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
-from analysis.run_facts import RunFacts
+from analysis.compare import unit_of
+from analysis.numbers import amount
+from analysis.run_facts import RunFacts, schemas
+from vs_sim.scenario import scale_of
 
 
 def alerts(facts: RunFacts) -> tuple[str, ...]:
@@ -37,16 +42,19 @@ def design(facts: RunFacts) -> tuple[tuple[str, str], ...]:
         "Returned as": "; ".join(f"{name}: {', '.join(found)}" for name, found in others.items() if found),
         "Personas": f"{facts.n_persuaders:,} persuaders, {facts.n_persuadees:,} persuadees, {facts.n_matched:,} of them matched to humans",
         "Conversations": f"{facts.n_planned:,} planned, {facts.n_complete:,} complete",
-        "Rounds": f"at most {study['rounds']}" if "rounds" in study else None,
+        "Rounds": f"at most {study['rounds']}" + f", at least {study.get('min_rounds')}" * ("min_rounds" in study)
+        if "rounds" in study
+        else None,
+        "Form of the chat": {"chat": "in chat roles", "transcript": "written out in one message"}.get(str(study.get("form"))),
         "Replicates": f"{study['replicates']} per condition and persona" if "replicates" in study else None,
         "Outcome": {"actual": "decided in private after the chat", "stated": "said in the chat"}.get(str(study.get("outcome"))),
         "Dialogues ended by": ", ".join(f"{reason.replace('_', ' ')} {n:,}" for reason, n in facts.ended.items()),
         **{name: study.get(key) for key, name in _KEYS.items()},
-        "JSON schema": {True: "replies held to it", False: "none"}.get(study.get("json_schema", "")),
-        "Margins of equivalence": ", ".join(f"{name} {value:g}" for name, value in (study.get("margins") or {}).items()),
+        "JSON schema": schemas(study) if "json_schema" in study else None,
+        "Margins of equivalence": ", ".join(_margin(study, name, value) for name, value in (study.get("margins") or {}).items()),
         "Run": None if facts.first is None else _when(facts.first) + ("" if facts.first == facts.last else f" to {_when(str(facts.last))}"),
         "Answers of models": _answers(facts),
-        "Versions": ", ".join(f"{package} {' and '.join(found)}" for package, found in facts.versions.items() if found),
+        "Versions": ", ".join(f"{package} {' and '.join(found)}" for package, found in facts.software.items()),
         "Commit of the software": ", ".join(facts.commits) or "not known",
         "Digest of the prompts": study.get("prompts_sha256"),
     }
@@ -61,6 +69,12 @@ _KEYS = {
     "n_reasks": "Unreadable replies asked for again",
     "second_reader": "Second reader of donations",
 }
+
+
+def _margin(study: Mapping[str, Any], name: str, value: float) -> str:
+    """A margin with its unit."""
+    unit = unit_of(name, scale_of(study))
+    return f"{name.replace('_', ' ')} {amount(unit, value, name)}" + ("" if unit in ("share", "cents") else f" {unit}")
 
 
 def _answers(facts: RunFacts) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from analysis.samples import NOT_RUN
-from vs_sim.records import ConversationSpec, Record, Transcript
+from vs_sim.records import ConversationSpec, Record, Transcript, printable
 from vs_sim.store import turn_of
 
 
@@ -107,6 +107,12 @@ class RunFacts(Record):
         return sum(cell.n_complete for cell in self.cells)
 
     @property
+    def software(self) -> dict[str, tuple[str, ...]]:
+        """Package -> versions, without what the run did not use: the library of embedded models."""
+        embedded = any(model.startswith("embedded:") for model in self.returned)
+        return {package: found for package, found in self.versions.items() if found and (embedded or package != "xllamacpp")}
+
+    @property
     def incomplete(self) -> list[Cell]:
         """Cells with conversations that are missing."""
         return [cell for cell in self.cells if cell.n_missing]
@@ -175,6 +181,16 @@ def _cell(condition: str, model: str, specs: Sequence[ConversationSpec], done: M
         n_complete=len(specs) - sum(missing.values()),
         missing=dict(sorted(missing.items())),
     )
+
+
+def schemas(study: Mapping[str, Any]) -> str:
+    """Whether JSON schemas were sent with the requests for JSON, which only some endpoints take, as a sentence without its full stop."""
+    if not study.get("json_schema"):
+        return "No JSON schemas were sent"
+    takers = [printable(model) for model in study.get("persuadee_models", ()) if model.startswith(("embedded:", "openai:"))]
+    if not takers:
+        return "No JSON schemas were sent: none of the persuadee models takes them"
+    return f"JSON schemas were sent with requests for JSON to {', '.join(takers)}; whether they were enforced is not recorded"
 
 
 class _Answers(NamedTuple):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.compare import Comparison
-from analysis.grid import Grid
+from analysis.grid import Grid, too_few
 from analysis.metric import Metric
-from analysis.numbers import FEW, NONE, cell, cleaning_rule, interval, number, p_value, zero
+from analysis.numbers import NONE, cell, cleaning_rule, equivalence, number, p_value, zero
 from analysis.pairs import Difference
 from vs_sim.terminal import WIDTH, columns, filled, wrapped
 
@@ -202,10 +202,11 @@ def _pairs(grid: Grid) -> list[str]:
     first = grid.comparisons[0]
     heads = [f"share of {zero(first.scale)}", "mean", "KS", "L1 per dialogue" if has_l1 else "Wasserstein"]
     if first.n_human:
-        lines = ["Paired differences: same personas, same seeds (a distance below 0 is nearer to the humans)", ""]
+        lines = ["Paired differences from the first condition: same personas, same seeds"]
+        lines += ["(a distance below 0 is nearer to the humans)", ""]
     else:
         names, heads = ("share_zero", "mean", "mean_positive", "median"), [*heads[:2], "mean of those > 0", "median"]
-        lines = ["Paired differences: same personas, same seeds", ""]
+        lines = ["Paired differences from the first condition: same personas, same seeds", ""]
     lines.append(_wide("", *heads))
     for i, pair in enumerate(grid.pairs):
         found = {d.metric: d for d in pair.differences}
@@ -228,20 +229,7 @@ def _signed(d: Difference | None) -> str:
 
 def _equivalences(comparisons: Sequence[Comparison]) -> list[str]:
     """What was shown of the margins that the study declares."""
-    notes = []
-    for c in comparisons:
-        for e in c.equivalences:
-            money = "$" if c.scale.money and e.unit == c.scale.unit else ""
-            distance = c.metric(e.metric).human is None
-            if e.low is None or e.high is None:
-                found = "cannot be told"
-            elif distance:
-                found = ("shown" if e.shown else "not shown") + f", upper 95 % bound {number(e.unit, e.high, e.metric)}"
-            else:
-                bounds = interval(e.unit, e.low, e.high, e.metric, signed=True)
-                found = ("shown" if e.shown else "not shown") + f", 90 % interval of the difference {bounds}"
-            within = "below" if distance else "within +-"
-            notes.append(f"Equivalence, {c.arm}: {e.metric} {within} {money}{number(e.unit, e.margin, e.metric)} of the humans: {found}.")
+    notes = [f"Equivalence, {c.arm}: {equivalence(c, e)}." for c in comparisons for e in c.equivalences]
     if not notes and comparisons[0].n_human:
         notes.append("Equivalence: the study declares no [margins], so nothing here says that a condition is like the humans.")
     return _wrapped(notes)
@@ -304,11 +292,7 @@ def _notes(grid: Grid) -> list[str]:
         )
     elif first.which == "stated":
         notes.append("L1 per dialogue needs the actual donation: what the matched humans said is not known.")
-    few = [c.arm for c in comparisons if c.n_personas < FEW]
-    if few:
-        notes.append(f"WARNING: fewer than {FEW} personas in {', '.join(few)}: intervals and p mean little at such a size.")
-    if 0 < first.n_human_effective < FEW and first.n_human:
-        notes.append(f"WARNING: the humans are worth fewer than {FEW} people: distances from them, and p, mean little at such a size.")
+    notes += [f"WARNING: {few}" for few in too_few(grid)]
     return _wrapped(notes)
 
 
@@ -316,11 +300,16 @@ def _reading(c: Comparison) -> str:
     """How the distances are to be read."""
     units = "dollars" if c.scale.money else c.scale.unit
     bins = f"{', '.join(map(str, c.bin_edges))} {c.scale.unit}"
-    return (
+    read = (
         f"KS and L1 of bins (0 to 2, over bins that begin at {bins}) are shares; Wasserstein and L1 per dialogue are {units}; CvM "
         "(Cramer-von Mises) is the squared difference of the distribution functions, averaged over both samples. "
-        f"{c.n_resamples} resamples. Intervals of distances are corrected for what resampling adds. A condition is farther from the humans "
-        "than 95 % of as many humans are if its distance exceeds the second number of its floor."
+        f"{c.n_resamples} resamples. Intervals of distances are corrected for what resampling adds."
+    )
+    if c.n_human_effective < 2:
+        return read
+    return (
+        f"{read} A condition is farther from the humans than 95 % of as many humans are if its distance exceeds the second number of its "
+        "floor."
     )
 
 

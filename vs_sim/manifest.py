@@ -106,7 +106,7 @@ def changed_keys(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _start(run: RunOptions) -> dict[str, Any]:
-    packages = ("vs-sim", "langgraph", "langchain-openai", "openai", "numpy", "xllamacpp")
+    packages = ("vs-sim", "langgraph", "langchain-openai", "openai", "numpy", "scipy", "pandas", "statsmodels", "xllamacpp")
     versions: dict[str, str | None] = {}
     for package in packages:
         try:

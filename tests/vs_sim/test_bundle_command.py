@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from analysis import methods_text, prose
+from analysis import methods_text, prose, results_text
 from analysis.bundle import alike_in_grey, fenced, references
 from analysis.grid import Grid
 from analysis.latex import table
@@ -138,7 +138,7 @@ def test_every_number_of_the_results_is_one_of_the_grid(bundle: Path, grid: Grid
     known |= {f"{p:.3f}"[1:] if p < 0.9995 else "1.00" for test in tests for p in (*test.p, *test.holm) if p is not None}
     known |= {str(v) for c in grid.comparisons for v in (c.n, c.n_missing, c.n_planned, c.n_human, 95, 0, *c.missing.values())}
     known |= {str(pair.n_pairs) for pair in grid.pairs} | {"4"}  # k = 4 is a name here
-    body = text.partition("## Results")[2]
+    body = re.sub(r"([-+])\$", r"\1", text.partition("## Results")[2])
     assert len(found := re.findall(r"(?<![\w.])[-+]?\d*\.?\d+(?![\w.]*\w)", body)) > 30
     assert [one for one in found if one not in known] == []
 
@@ -178,8 +178,8 @@ def test_the_same_run_gives_the_same_tables_and_texts(bundle: Path, hostile: Pat
     folder = RunFolder(hostile)
     facts = run_facts(folder.manifest(), folder.planned(), folder.transcripts(), folder.journal_rows())
     note = machinery_note(facts.study["persuadee_models"])
-    assert (bundle / "methods.md").read_text("utf-8") == prose.markdown("Methods", methods_text.methods(grid, facts, note))
-    assert (bundle / "results.tex").read_text("utf-8") == prose.latex("Results", methods_text.results(grid, facts, note))
+    assert (bundle / "methods.md").read_text("utf-8") == prose.markdown("Methods", methods_text.methods(grid, facts, note, methods_text.FURTHER))
+    assert (bundle / "results.tex").read_text("utf-8") == prose.latex("Results", results_text.results(grid, facts, note))
     for one in tables(grid, facts):
         captioned = one.model_copy(update={"caption": f"{one.caption} {note}".strip()})
         assert (bundle / "tables" / f"{one.name}.tex").read_text("utf-8") == table(captioned)

@@ -74,7 +74,7 @@ def _checked(run: Path, incomplete: bool) -> tuple[RunFolder, RunFacts, list[Tra
 
 
 def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Transcript], arguments: argparse.Namespace) -> None:
-    from analysis import bundle, methods_text, prose
+    from analysis import bundle, methods_text, prose, results_text
     from analysis.figure_files import GREY, save
     from analysis.latex import table
     from analysis.paper_tables import tables
@@ -100,8 +100,8 @@ def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Tran
         captions[name] = f"{caption} {note}".strip() + lost
         alike += [f"{name}: {a} and {b}" for a, b in bundle.alike_in_grey(drawn)]
 
-    paragraphs = methods_text.methods(grid, facts, note)
-    outcome = methods_text.results(grid, facts, note)
+    paragraphs = methods_text.methods(grid, facts, note, {name.partition("-")[0] for name in captions})
+    outcome = results_text.results(grid, facts, note)
     for name, title, text in (("methods", "Methods", paragraphs), ("results", "Results", outcome)):
         _text(out / f"{name}.md", prose.markdown(title, text))
         _text(out / f"{name}.tex", prose.latex(title, text))
