@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.compare import Comparison, compare
 from analysis.multiplicity import adjusted
+from analysis.numbers import FEW
 from analysis.pairs import PairedComparison, compare_pairs
 from analysis.samples import Arm, HumanSample
 from vs_sim.records import Record
@@ -45,6 +46,20 @@ class Grid(Record):
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return self.model_dump(mode="json")
+
+
+def too_few(grid: Grid) -> list[str]:
+    """Warnings, as sentences without a capital, that personas or humans are too few for intervals and p to mean much; often none."""
+    first = grid.comparisons[0]
+    found = []
+    few = [c.arm for c in grid.comparisons if c.n_personas < FEW]
+    if few:
+        found.append(f"fewer than {FEW} personas in {', '.join(few)}: intervals and p mean little at such a size.")
+    if first.n_human and first.n_human_effective < 2:
+        found.append("the humans are worth fewer than 2 people: there is no noise floor, no p and no interval of a distance from them.")
+    elif first.n_human and first.n_human_effective < FEW:
+        found.append(f"the humans are worth fewer than {FEW} people: distances from them, and p, mean little at such a size.")
+    return found
 
 
 def compare_all(

@@ -159,7 +159,8 @@ def _differences(
     distances = distances_on(sample.scale)
     persona_names = [str(i) for i in persona_of]
     ps: list[Mapping[str, float]] = [{}, {}]
-    if n_personas > 1:
+    varied = n_personas > 1 and sample.n_effective > 1  # one of either does not show how they vary
+    if varied:
         ps = [
             permutation_ps(x, human, distances, rng=rng_p, n_resamples=n_resamples, clusters=persona_names, n_effective=sample.n_effective)
             for x in (a, b)
@@ -167,7 +168,7 @@ def _differences(
     for name, distance in distances.items():
         values = [float(distance(support, counts, human_counts)) for counts in both]
         interval = None
-        if n_personas > 1 and (np.count_nonzero(both, axis=1) > 1).all():  # one amount alone does not show how it varies
+        if varied and (np.count_nonzero(both, axis=1) > 1).all():  # one amount alone does not show how it varies
             resampled = [distance(support, drawn @ table, human_draws) for table in tables]
             interval = _distance_difference(values, resampled, [p[name] for p in ps], n_personas)
         low, high = interval or (None, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from analysis.compare import Comparison
-from analysis.grid import Grid
+from analysis.grid import Grid, too_few
 from analysis.latex import Table
 from analysis.metric import Metric
 from analysis.numbers import NONE, cleaning_rule, interval, number, p_value, zero
@@ -78,7 +78,11 @@ def _summary(grid: Grid) -> Table:
         "95 % intervals.",
         columns=("", "n", "missing", *summaries(first.scale).values()),
         rows=tuple(row for row in rows if len(row) < 3 or any(row)),
-        notes=(_reading(first), "No interval: the data cannot tell (one persona, or one amount alone)."),
+        notes=(
+            _reading(first),
+            "No interval: the data cannot tell (one persona, or one amount alone).",
+            *(f"{few[0].upper()}{few[1:]}" for few in too_few(grid)),
+        ),
     )
 
 
@@ -180,7 +184,7 @@ def _pairs(grid: Grid) -> Table:
         rows.append(())
     return Table(
         name="pairs",
-        caption="Paired differences between conditions on the same personas and seeds, with 95 % intervals.",
+        caption="Paired differences from the first condition of the same model, on the same personas and seeds, with 95 % intervals.",
         columns=("", "pairs", *shown.values()),
         rows=tuple(row for row in rows[:-1] if len(row) < 2 or any(row)),
         notes=(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from analysis import paper_tables
 from analysis.calibration import Calibration
 from analysis.figure_files import Picture
-from analysis.grid import Grid
+from analysis.grid import Grid, too_few
 from analysis.latex import Table
 from analysis.measure import Measured
-from analysis.numbers import FEW, interval, number, p_value
+from analysis.numbers import interval, number, p_value
 from analysis.probabilities import Diagnostics, Number
 from analysis.run_facts import RunFacts
 from analysis.tables_probabilities import render_calibration, render_diagnostics
@@ -150,9 +150,7 @@ def comparison_block(prefix: str, grid: Grid, facts: RunFacts, note: str, pictur
     """
     first = grid.comparisons[0]
     warnings = [note] if note else []
-    few = [c.arm for c in grid.comparisons if c.n_personas < FEW]
-    if few:
-        warnings.append(f"Fewer than {FEW} personas in {', '.join(few)}: intervals and p mean little at such a size.")
+    warnings += [f"{few[0].upper()}{few[1:]}" for few in too_few(grid)]
     if first.n_human and first.which != first.human_which:
         warnings.append(
             f"The humans' {first.scale.name}s are the {first.human_which} ones, and what people say and what they give differ: "

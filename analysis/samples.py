@@ -75,6 +75,8 @@ class HumanSample:
     @property
     def n_effective(self) -> int:
         """Number of independent donations that the sample is worth, 1 to n: what intervals, tests and floors reckon with."""
+        if self.n_people == 1:  # whose donations, however they vary, show nothing of how people do
+            return 1
         return max(1, min(self.n, round(self.n / self.design_effect)))
 
 

@@ -9,7 +9,9 @@ from scipy import stats
 
 from analysis.compare import compare, shuffled_l1
 from analysis.distance import l1_per_dialogue
+from analysis.grid import compare_all
 from analysis.samples import Arm, human_cents, human_sample
+from analysis.tables import render
 
 MakeArm = Callable[..., Arm]
 DISTANCES = ("ks", "l1_bins", "wasserstein", "l1_per_dialogue")
@@ -222,6 +224,21 @@ def test_two_arms_of_200_take_seconds(make_arm: MakeArm) -> None:
     for label in ("direct", "vs_standard"):
         compare(make_arm(cents, label=label, human_cents=cents), human_cents(), seed=0)
     assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("people", [["p0"], ["p0", "p0"]])
+def test_one_human_is_no_reference(make_arm: MakeArm, people: list[str]) -> None:
+    human = human_sample([50 for _ in people], "drop", "one", people=people)
+    grid = compare_all([make_arm([0, 25, 50, 200] * 10)] * 2, human, seed=1, margins={"mean": 10, "ks": 0.5}, n_resamples=100)
+    for c in grid.comparisons:
+        assert c.n_human_effective == 1
+        assert c.metric("mean").human == 50
+        assert all(m.p is m.floor_mean is m.floor_q95 is m.difference_low is None for m in c.metrics if m.name != "l1_per_dialogue")
+        assert c.metric("ks").value is not None
+        assert [(e.low, e.shown) for e in c.equivalences] == [(None, None)] * 2
+    text = " ".join(render(grid).split())
+    assert "WARNING: the humans are worth fewer than 2 people: there is no noise floor, no p and no interval" in text
+    assert "farther from the humans than 95 %" not in text
 
 
 def test_wrong_arguments_are_refused(make_arm: MakeArm) -> None:

@@ -56,6 +56,7 @@ def test_arms_are_compared_with_each_other(grid: Grid) -> None:
 
 def test_the_table_speaks_of_the_scale_alone(grid: Grid) -> None:
     text = render(grid)
+    assert "Paired differences from the first condition: same personas, same seeds" in text
     assert text.startswith("Actual pledges, decided in private after the chat, in %, with 95 % intervals")
     assert "No human data: conditions are described and compared with each other" in text
     for word in ("$", "dollar", "donation", "KS", "floor", "Equivalence"):
