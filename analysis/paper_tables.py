@@ -255,5 +255,5 @@ def design_table(facts: RunFacts) -> Table:
         caption="Conditions: how each turn of the persuadee is produced.",
         columns=("", *keys.values()),
         rows=tuple(rows),
-        notes=("k: candidates; selection: how one of them is drawn; tau: upper bound of every stated probability; calls: per turn.",),
+        notes=("k: candidates; selection: how one of them is drawn; tau: what every stated probability was asked to be below; calls: per turn.",),
     )

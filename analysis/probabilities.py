@@ -78,7 +78,7 @@ class Diagnostics(Record):
         numbers: by name: ``candidates``; ``entropy_bits``; ``entropy_normalised`` (divided by log2 of the number of candidates; of
             distributions with two or more); ``effective_k`` (2 to the power of the entropy in bits); ``inverse_simpson``; ``stated_sum``
             and ``sums_to_one`` (share of the sums within .95 to 1.05), where the wording asks for numbers that sum to 1;
-            ``merged_duplicates`` and ``near_duplicates`` (shares of distributions; the latter of turns only); ``tied`` (at least two
+            ``above_tau`` (share of those with a tau that hold a candidate stated above it); ``merged_duplicates`` and ``near_duplicates`` (shares of distributions; the latter of turns only); ``tied`` (at least two
             candidates have the same probability) and ``uniform`` (all have); ``drew_most_probable`` (or one of them),
             ``drawn_rank`` (1 is the most probable; candidates of equal probability share the mean of their ranks) and
             ``drawn_probability``.
@@ -182,6 +182,7 @@ def _numbers(draws: Sequence[Draw], part: Part, condition: Condition, select: Se
         "inverse_simpson": lambda d: 1 / sum(p**2 for p in d.distribution.probabilities),
         "stated_sum": lambda d: d.distribution.stated_sum if condition.wording in MUST_SUM_TO_ONE else None,
         "sums_to_one": lambda d: _sums_to_one(d) if condition.wording in MUST_SUM_TO_ONE else None,
+        "above_tau": lambda d: None if (above := d.distribution.above_tau) is None else float(above),
         "merged_duplicates": lambda d: float(any("merged_duplicate" in c.repairs for c in d.distribution.candidates)),
         "near_duplicates": lambda d: _near_duplicates(d) if part == "turns" else None,
         "tied": lambda d: float(len(set(_rounded(d))) < len(d.distribution.candidates)),

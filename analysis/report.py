@@ -245,6 +245,7 @@ _NUMBERS = {
     "entropy_bits": ("entropy, bits", ""),
     "stated_sum": ("sum as stated", ""),
     "sums_to_one": ("share that sums to 1", "share"),
+    "above_tau": ("share with one above tau", "share"),
     "tied": ("share with ties", "share"),
     "drawn_rank": ("rank of the drawn", ""),
     "drawn_probability": ("probability of the drawn", "share"),
@@ -269,7 +270,7 @@ def probabilities_block(
         caption="Distributions that the persuadees stated: means with 95 % intervals.",
         columns=("", "n", *(title for title, _ in _NUMBERS.values()), "drawn as ruled, p"),
         rows=tuple(rows),
-        notes=("Rank 1 is the most probable candidate. Drawn as ruled: chi-square test of the places in the list that were drawn.",),
+        notes=("Rank 1 is the most probable candidate. Tau is the bound that was asked for; - where none was. Drawn as ruled: chi-square test of the places in the list that were drawn.",),
     )
     texts = [("All numbers of the distributions", render_diagnostics(found, left_out))]
     if calibrations:

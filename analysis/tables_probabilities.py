@@ -68,6 +68,7 @@ def _block(diagnostics: Sequence[Diagnostics]) -> list[str]:
         ("sum as stated", lambda d: _cell(d.number("stated_sum"))),
         ("  5, 50, 95 % quantile", lambda d: ", ".join(number("", one) for one in d.sum_quantiles) if d.sum_quantiles else "-"),
         ("  share near 1", lambda d: _cell(d.number("sums_to_one"), "share")),
+        ("with one above tau", lambda d: _cell(d.number("above_tau"), "share")),
         ("with equal candidates", lambda d: _cell(d.number("merged_duplicates"), "share")),
         ("with near-duplicates", lambda d: _cell(d.number("near_duplicates"), "share")),
         ("with tied probabilities", lambda d: _cell(d.number("tied"), "share")),

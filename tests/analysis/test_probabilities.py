@@ -84,6 +84,16 @@ def test_near_duplicates_share_four_of_five_words():
     assert of("near_duplicates", [draw([0.5, 0.5], texts=["0", "50"])], part="decision").value is None
 
 
+def test_turns_above_tau_are_a_share_of_those_that_were_asked_for_one():
+    def told(*above):
+        one = distribution([0.5, 0.5])
+        marked = tuple(c.model_copy(update={"above_tau": a}) for c, a in zip(one.candidates, above, strict=True))
+        return replace(draw([0.5, 0.5]), distribution=one.model_copy(update={"candidates": marked}))
+
+    assert of("above_tau", [told(True, False), told(False, False), told(None, True), told(None, None)]).value == pytest.approx(2 / 3)
+    assert of("above_tau", [told(None, None)]).value is None
+
+
 def test_ties_and_uniform_turns():
     draws = [draw([0.2, 0.2, 0.6]), draw([1 / 3] * 3), draw([0.5, 0.3, 0.2]), draw([0.1 + 0.2, 0.3, 0.4])]
     assert of("tied", draws).value == 0.75

@@ -7,7 +7,7 @@ import pytest
 from analysis.report_facts import design
 from analysis.run_facts import RunFacts, run_facts
 from tests.runs import call, spec, transcript, written
-from vs_sim.records import Candidate, Transcript, VerbalizedDistribution
+from vs_sim.records import Call, Candidate, Transcript, VerbalizedDistribution
 from vs_sim.store import RunFolder
 
 TAU = {"name": "tau", "method": "vs_standard", "k": 2, "select": "weighted", "tau": 0.3}
@@ -35,7 +35,7 @@ def stating(of: Transcript, above: bool | None, *repairs: str) -> Transcript:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     one, two, three = (spec(c * 16, condition="tau" if c != "c" else "plain") for c in "abc")
-    rows = [
+    rows: list[tuple[str, Call | str]] = [
         ("a" * 16, call("t000")),
         ("a" * 16, call("t001.0")),
         ("a" * 16, call("t001.0.again1")),
