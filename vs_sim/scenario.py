@@ -1,16 +1,17 @@
 """What a dialogue is about, as data: who asks whom for what, and the number that is decided on in the end.
 
-A scenario is a folder: `scenario.toml` and one Markdown file (a Jinja template) for each prompt of `PROMPTS`. `donation`, the scenario of
-PersuasionForGood, ships with the package and is the default; a study names another by its folder (`scenario = "PATH"`).
+A scenario is a folder: `scenario.toml` and one Markdown file for each prompt of `PROMPTS`, with `{{ name }}` and `{% if %}` of Jinja.
+`donation`, the scenario of PersuasionForGood, ships with the package and is the default; a study names another by its folder
+(`scenario = "PATH"`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import Field, ValidationError, model_validator
 
@@ -132,19 +133,66 @@ class Scenario(Record):
         return _environment.from_string(self.prompts[name]).render({k: v for k, v in values.items() if k in PROMPTS[name]}).strip()
 
 
+_NUMBERS = frozenset({"rounds", "reply_words"})
+_ALLOWED = (
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.If,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.Const,
+    nodes.Not,
+    nodes.And,
+    nodes.Or,
+)
+"""Names that are filled in, and `if`: what always ends, and gives the same words whenever it is rendered, as replay needs it."""
+
+
+_PERSONA = "\0persona\0"
+"""Stands for a persona while a prompt is tried."""
+
+
 def _check_prompt(name: str, text: str, keys: frozenset[str]) -> None:
     if not text.strip():
         raise ValueError(f"{name}.md is missing or empty; a scenario has the prompts {', '.join(PROMPTS)}")
     try:
-        used = meta.find_undeclared_variables(_environment.parse(text))
-        unknown = sorted(used - keys)
-        if unknown:
-            raise ValueError(f"{name}.md uses {{{{ {unknown[0]} }}}}; known there: {', '.join(sorted(keys)) or 'nothing'}")
-        if name in _MUST and _MUST[name] not in used:
-            raise ValueError(f"{name}.md does not use {{{{ {_MUST[name]} }}}}, so that the model would not be told who it is")
-        _environment.from_string(text).render(dict.fromkeys(keys, "x"))
-    except TemplateError as error:
+        for node in _nodes(_environment.parse(text)):
+            _check_node(f"{name}.md, line {node.lineno}", node, keys)
+        template = _environment.from_string(text)
+        shown = [template.render({key: n if key in _NUMBERS else _PERSONA for key in keys}) for n in (1, 100)]
+    except _Refused as error:
+        raise ValueError(str(error)) from None
+    except (TemplateError, ValueError, RecursionError, SyntaxError, MemoryError) as error:  # nested too deeply, a number without end
         raise ValueError(f"{name}.md is no sound template: {error}") from None
+    if name in _MUST and any(_PERSONA not in prompt for prompt in shown):
+        raise ValueError(f"{name}.md does not use {{{{ {_MUST[name]} }}}}, so that the model would not be told who it is")
+    if not all(prompt.strip() for prompt in shown):
+        raise ValueError(f"{name}.md says nothing where its conditions are not met; give it an {{% else %}}")
+
+
+class _Refused(Exception):
+    """A template with something that a prompt may not have."""
+
+
+def _nodes(node: nodes.Node) -> Iterator[nodes.Node]:
+    for child in node.iter_child_nodes():
+        yield child
+        yield from _nodes(child)
+
+
+def _check_node(where: str, node: nodes.Node, keys: frozenset[str]) -> None:
+    if not isinstance(node, _ALLOWED):
+        kind = type(node).__name__.lower()
+        raise _Refused(f"{where}: a prompt cannot have the template construct {kind!r}; expected {{{{ name }}}} and {{% if %}} alone")
+    if isinstance(node, nodes.Name) and node.name not in keys:
+        raise _Refused(f"{where} uses {{{{ {node.name} }}}}; known there: {', '.join(sorted(keys)) or 'nothing'}")
+    if isinstance(node, nodes.Compare):
+        compared = [node.expr, *(one.expr for one in node.ops)]
+        for op in {one.op for one in node.ops} - {"eq", "ne"}:
+            numbers = all(getattr(e, "name", None) in _NUMBERS or type(getattr(e, "value", None)) in (int, float) for e in compared)
+            if op in ("in", "notin") or not numbers:
+                raise _Refused(f"{where}: only numbers can be compared by size ({', '.join(sorted(_NUMBERS))}); other things by == and !=")
 
 
 def load_scenario(name: str, relative_to: Path = Path()) -> Scenario:
@@ -159,9 +207,13 @@ def load_scenario(name: str, relative_to: Path = Path()) -> Scenario:
     """
     from vs_sim.study import explain, read_toml  # which itself loads scenarios
 
-    folder = _SHIPPED / name if name in shipped() else (relative_to / Path(name).expanduser())
-    file = folder / "scenario.toml"
-    if not file.is_file():
+    try:
+        folder = _SHIPPED / name if name in shipped() else (relative_to / Path(name).expanduser())
+        file = folder / "scenario.toml"
+        found = file.is_file()
+    except (OSError, RuntimeError) as error:  # a name too long, no permission, or "~" of nobody
+        raise StudyError(f"scenario = {name!r}: the folder cannot be read: {error}") from None
+    if not found:
         raise StudyError(
             f"scenario = {name!r}: there is no {file}; expected {', '.join(map(repr, shipped()))} or a folder with a scenario.toml "
             "(the path is relative to the study file)"

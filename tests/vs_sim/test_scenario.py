@@ -72,10 +72,19 @@ def _edit(old: str, new: str) -> Any:
         (lambda folder: (folder / "decide.md").unlink(), r"scenario.toml: decide\.md is missing or empty; a scenario has the prompts"),
         (_write("decide.md", "  \n"), r"decide\.md is missing or empty"),
         (_write("persuadee.md", "You are paid."), r"persuadee\.md does not use \{\{ persona \}\}, so that the model would not be told"),
-        (_write("persuadee.md", "{{ persona }} {{ money }}"), r"persuadee\.md uses \{\{ money \}\}; known there: persona, rounds"),
-        (_write("decide.md", "{{ persona }} decides"), r"decide\.md uses \{\{ persona \}\}; known there: nothing"),
+        (_write("persuadee.md", "{{ persona }} {{ money }}"), r"persuadee\.md, line 1 uses \{\{ money \}\}; known there: persona, rounds"),
+        (_write("decide.md", "{{ persona }} decides"), r"decide\.md, line 1 uses \{\{ persona \}\}; known there: nothing"),
         (_write("decide.md", "{% if %}"), r"decide\.md is no sound template"),
-        (_write("persuader.md", "{{ persona.__class__.__mro__ }}"), r"persuader\.md is no sound template: access to attribute"),
+        (
+            _write("persuader.md", "{{ persona.__class__.__mro__ }}"),
+            r"persuader\.md, line 1: a prompt cannot have the template construct 'getattr'",
+        ),
+        (_write("persuadee.md", "{% if persona %}You are paid.{% endif %}"), r"persuadee\.md does not use \{\{ persona \}\}, so that"),
+        (
+            _write("next_persuader.md", "{% if reply_words > 50 %}Hm?{% endif %}"),
+            r"next_persuader\.md says nothing where its conditions are not",
+        ),
+        (_write("persuader.md", "{{ persona }}{% if persona > 5 %}!{% endif %}"), r"line 1: only numbers can be compared by size"),
         (_edit("high = 200", "high = 0"), r"low = 0 is not below high = 0"),
         (_edit("high = 200", "high = 5000"), r"scale\.high = 5000: input should be less than or equal to 1000"),
         (_edit("edges = [0, 1", "edges = [1, 1"), r"edges = \[1, 1, 25.*expected whole numbers that rise from low = 0 to at most 200"),
@@ -91,6 +100,46 @@ def test_what_is_wrong_is_said(folder: Path, spoil: Any, sentence: str) -> None:
     spoil(folder)
     with pytest.raises(StudyError, match=sentence):
         load_scenario(str(folder))
+
+
+@pytest.mark.parametrize("text", ["{% if reply_words > 5 %}Long.{% elif not reply_words == 3 %}Short.{% else %}-{% endif %}", "{{ '{{' }}"])
+def test_a_prompt_may_have_names_and_conditions(folder: Path, text: str) -> None:
+    _write("next_persuader.md", text)(folder)
+    assert load_scenario(str(folder)).render("next_persuader", reply_words=9) in ("Long.", "{{")
+
+
+@pytest.mark.parametrize(
+    ("text", "construct"),
+    [
+        ("{{ 1/0 }}", "div"),
+        ('{% include "x" %}', "include"),
+        ("{{ range(999999999) }}", "call"),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "macro"),
+        ("{% for a in [1] %}{% endfor %}", "for"),
+        ('{{ "x" * 3000000000 }}', "mul"),
+        ('{{ "a"|center(9999999999) }}', "filter"),
+        ("{{ 10**(10**8) }}", "pow"),
+        ("{{ [1,2]|random }}", "filter"),
+        ("{{ lipsum() }}", "call"),
+    ],
+)
+def test_a_prompt_cannot_compute(folder: Path, text: str, construct: str) -> None:
+    _write("decide.md", f"Well?\n{text}")(folder)
+    with pytest.raises(StudyError, match=rf"decide\.md, line 2: a prompt cannot have the template construct '{construct}'; expected"):
+        load_scenario(str(folder))
+
+
+@pytest.mark.parametrize("text", ["{{" + "(" * 5000, "{% if 1 %}" * 150 + "x" + "{% endif %}" * 150, "{{ " + "9" * 5000 + " }}"])
+def test_a_prompt_without_end_is_refused(folder: Path, text: str) -> None:
+    _write("decide.md", text)(folder)
+    with pytest.raises(StudyError, match=r"decide\.md is no sound template"):
+        load_scenario(str(folder))
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nosuchuser/x"])
+def test_a_folder_that_cannot_be_looked_for_is_named(name: str) -> None:
+    with pytest.raises(StudyError, match=r"scenario = '.*': the folder cannot be read"):
+        load_scenario(name)
 
 
 POINTS = AmountReader("points", 0, 100)
