@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.numbers import interval, number
+from analysis.numbers import FEW, interval, number
 from analysis.uncertainty import Interval, bootstrap_ratio, percentile_interval, share_interval
 from vs_sim.records import Record
 from vs_sim.terminal import WIDTH, filled, wrapped
@@ -22,6 +22,9 @@ TITLE, CELL = 24, 19
 """Characters of the column with what is measured, and of a condition's column."""
 N_COLUMNS = (WIDTH - TITLE) // CELL - 1
 """Conditions beside each other in the plain-text table, next to the humans."""
+
+BRACKETS = "In brackets: 95 % interval (people drawn with replacement; exact, Clopper-Pearson, for a share of 0 or 1)"
+"""What stands in brackets, as the beginning of a sentence."""
 
 
 class Quantity(NamedTuple):
@@ -290,20 +293,29 @@ def render(measured: Sequence[Measured], heading: str, notes: Sequence[str] = ()
     for start in range(0, len(labels), N_COLUMNS):
         lines += ["", *_block(names, labels[start : start + N_COLUMNS], of)]
     with_humans = any(m.human is not None for m in measured)
-    own = ["In brackets: 95 % interval (people drawn with replacement)."]
+    own = [f"{BRACKETS}."]
     if with_humans:
         own = [
-            "In brackets: 95 % interval (people drawn with replacement); for humans, the range of the means of new human samples, as large "
+            f"{BRACKETS}; for humans, the range of the means of new human samples, as large "
             "as the condition with the fewest people. ^ above, v below the humans' range at its own size. About one number in twenty is "
             "marked by chance alone."
         ]
-    missing = [f"{m.title}, {m.label}: {m.n_missing} of {m.n + m.n_missing}" for m in measured if m.n and m.n_missing]
-    if missing:
-        shown = "; ".join(missing[:6]) + (f"; and {len(missing) - 6} more in the CSV" if len(missing) > 6 else "")
-        own.append(f"Conversations that a number cannot be computed for are in no mean ({shown}).")
+    own += left_out(measured)
+    few = [label for label in labels if max(m.n_personas for m in measured if m.label == label) < FEW]
+    if few:
+        own.append(f"WARNING: fewer than {FEW} personas in {', '.join(few)}: intervals mean little at such a size.")
     for note in [*own, *notes]:
         lines += wrapped(note, indent="  ") if note is not own[0] else ["", *wrapped(note)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def left_out(measured: Sequence[Measured]) -> list[str]:
+    """The sentence of the conversations that a number cannot be computed for; none where there are none."""
+    missing = [f"{m.title}, {m.label}: {m.n_missing} of {m.n + m.n_missing}" for m in measured if m.n and m.n_missing]
+    if not missing:
+        return []
+    shown = "; ".join(missing[:6]) + (f"; and {len(missing) - 6} more in the CSV" if len(missing) > 6 else "")
+    return [f"Conversations that a number cannot be computed for are in no mean ({shown})."]
 
 
 def _block(names: Sequence[str], labels: Sequence[str], of: dict[tuple[str, str], Measured]) -> list[str]:

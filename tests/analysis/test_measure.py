@@ -141,6 +141,13 @@ def test_columns_never_run_into_each_other() -> None:
     assert "]" not in row.replace("] ", "").rstrip("]")
 
 
+def test_few_people_are_warned_of() -> None:
+    enough = measure(Quantity("x", "X", "words"), "vs", "p:m", [1.0, 2.0] * 15, [f"p{i}" for i in range(30)], [], [], seed=0, n_resamples=9)
+    text = " ".join(render([_of([1.0, 2.0]), enough], "L").split())
+    assert "WARNING: fewer than 30 personas in direct: intervals mean little at such a size." in text
+    assert "WARNING" not in render([enough], "L")
+
+
 def test_missing_is_said_below_the_table() -> None:
     text = " ".join(render([_of([1.0, None])], "Language").split())
     assert "are in no mean (Words per turn, direct: 1 of 2)" in text
