@@ -48,6 +48,12 @@ def test_label_says_how_many_and_what(label, run, endpoint):
     assert label(run)[1].startswith("18 of 18 turns are labelled") and len(endpoint.bodies) == 18
 
 
+def test_a_scripted_model_is_no_evidence(command, label, run):
+    _, out, _ = command("strategies", "label", run, "-n", 1, "--model", "scripted:donation")
+    assert out.splitlines()[-1] == "Small or scripted model: shows the machinery, no evidence about the method."
+    assert "Small or scripted" not in label(run)[1]
+
+
 def test_what_fails_is_said_and_owed(label, run, endpoint):
     def wrong(body):
         _, _, message = body["messages"][0]["content"].partition("The message to label:")

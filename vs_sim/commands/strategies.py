@@ -60,6 +60,7 @@ def _label(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from vs_sim.commands.model import fetch_weights
+    from vs_sim.commands.people import machinery_note
     from vs_sim.store import RunFolder
     from vs_sim.strategies import NONE, Strategy, label_strategies, labelled, to_label
 
@@ -75,6 +76,8 @@ def _label(arguments: argparse.Namespace) -> int:
     counts = Counter(strategy for found in sets for strategy in (found or {NONE}))
     print(f"turns with each strategy, of the {len(sets)} that it labelled in this folder:")
     print("\n".join(f"  {name:<24}{counts[name]:>6}" for name in [*Strategy, NONE]))
+    if note := machinery_note([model]):
+        print(note)
     if result.n_read == result.n_wanted:
         return 0
     for kind, n in sorted(result.failures.items()):
