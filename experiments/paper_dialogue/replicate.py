@@ -84,7 +84,7 @@ def this_study(folder: RunFolder) -> None:
     if not folder.manifest_path.exists():
         return
     manifest = folder.manifest()
-    if "reference" in manifest:
+    if folder.is_reference:
         raise RunFolderError(f"{folder.path} holds people, expected a run of this study or a new folder; give another --out")
     own, held = tomllib.loads((HERE / "study.toml").read_text("utf-8")), manifest["study"]
     differing = [key for key in ("question", "seed", "temperature", "top_p") if held.get(key) != own[key]]

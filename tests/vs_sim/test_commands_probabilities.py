@@ -110,7 +110,6 @@ def test_each_mistake_ends_with_a_sentence(command, request, arguments, sentence
 
 
 def test_a_folder_of_people_is_refused(command, run):
-    manifest = json.loads((run / "manifest.json").read_text("utf-8"))
-    (run / "manifest.json").write_text(json.dumps({**manifest, "reference": {"name": "people"}}), "utf-8")
+    (run / "reference.json").write_text("{}", "utf-8")
     code, _, err = command("probabilities", run)
     assert (code, err.strip()) == (2, f"vs-sim: {run} holds people, who state no probabilities; expected the folder of a run")

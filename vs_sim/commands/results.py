@@ -72,13 +72,12 @@ def results_of(folder: RunFolder, human: Path | None, cleaning: Cleaning) -> Res
     from vs_sim.commands.people import grid_of, machinery_note, without_path
     from vs_sim.commands.probabilities import calibrations_of, groups_of
 
-    manifest = folder.manifest()
-    study = manifest["study"]
+    study = folder.manifest()["study"]
     language, language_notes = measured_language([folder.path], human, False)
     probabilities: list[Diagnostics] = []
     calibrations: list[Calibration] = []
     left_out: list[str] = []
-    if "reference" not in manifest:  # people state no probabilities
+    if not folder.is_reference:  # people state no probabilities
         recorded, groups, left_out = groups_of(folder)
         probabilities = [d for group in groups for part in PARTS if (d := diagnose(group, part, seed=recorded.seed)) is not None]
         calibrations = calibrations_of(folder, recorded, groups)
