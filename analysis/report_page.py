@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import shutil
+import tempfile
 import unicodedata
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +17,13 @@ from markupsafe import Markup, escape
 from analysis.latex import Table
 from analysis.report import Report
 from analysis.report_transcripts import Packed
+from vs_sim.errors import InputError
 
 LARGEST = 30_000_000
 """Bytes of transcripts that one HTML file carries; with more they stand in files beside it, so that the page opens at once."""
+
+_MARK = b"<!doctype html>\n<!-- vs-sim report -->"
+"""How every report begins: nothing else is overwritten."""
 
 _MARKED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
@@ -106,29 +111,54 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def replaceable(path: Path) -> None:
+    """Refuses a place at which something other than an earlier report stands.
+
+    Args:
+        path: of the HTML file.
+
+    Raises:
+        InputError: there is something else.
+        OSError: it cannot be read.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(_MARK)) == _MARK:
+                return
+    if path.exists() or path.is_symlink():
+        raise InputError(f"{path}: is there already and is no earlier report, so it is not overwritten; give another --out, or remove it")
+
+
 def write(report: Report, packed: Packed, path: Path, largest: int = LARGEST) -> list[Path]:
-    """Writes a report.
+    """Writes a report; an earlier one stays as it was until the new one is whole.
 
     Args:
         report: what it says.
         packed: its transcripts.
-        path: of the HTML file; what stands there is replaced.
+        path: of the HTML file; an earlier report there is replaced.
         largest: see `LARGEST`.
 
     Returns:
         The page and, where the transcripts are larger than `largest` together, the folder with their parts.
+
+    Raises:
+        InputError: see `replaceable`.
+        OSError: it cannot be written.
     """
+    replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.stem + "-data")
     apart = sum(map(len, packed.parts)) > largest
-    if apart:
-        if beside.is_dir():  # parts of an earlier report would be taken for this one's
-            for part in beside.glob("part-*.js"):
-                part.unlink()
-        beside.mkdir(exist_ok=True)
-        for i, part_text in enumerate(packed.parts):
-            (beside / f"part-{i}.js").write_text(f'vsSimPart({i},"{part_text}");\n', "ascii")
-    elif beside.is_dir() and all(part.match("part-*.js") for part in beside.iterdir()):
-        shutil.rmtree(beside)
-    path.write_text(page(report, packed, beside.name if apart else None), "utf-8")
+    with tempfile.TemporaryDirectory(prefix=".report.", dir=path.parent) as scratch:
+        new, parts = Path(scratch) / "page", Path(scratch) / "data"
+        new.write_text(page(report, packed, beside.name if apart else None), "utf-8", newline="\n")
+        if apart:
+            parts.mkdir()
+            for i, part_text in enumerate(packed.parts):
+                (parts / f"part-{i}.js").write_text(f'vsSimPart({i},"{part_text}");\n', "ascii")
+        if beside.is_dir() and all(part.match("part-*.js") for part in beside.iterdir()):
+            shutil.rmtree(beside)  # parts of an earlier report would be taken for this one's
+        if apart:
+            parts.rename(beside)
+        new.replace(path)
     return [path, beside] if apart else [path]

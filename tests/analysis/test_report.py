@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,23 @@ def test_large_reports_keep_their_transcripts_beside_them(tmp_path: Path) -> Non
     assert len(found.data("index")["rows"]) == PER_PART + 1 and not any(a.get("id") == "part-0" for _, a in found.elements)
     assert any(a.get("data-folder") == "r-data" for _, a in found.elements)
     assert write(report(), packs, path) == [path] and not folder.exists()
+
+
+def test_an_earlier_report_is_replaced_when_the_new_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "r.html"
+    write(report(), NOTHING, path)
+    earlier = path.read_text("utf-8")
+    write(replace(report(), title="Another"), NOTHING, path)
+    later = path.read_text("utf-8")
+    assert "Another" in later and "Another" not in earlier
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # as on a full disk, a file ends before it is whole
+    try:
+        with pytest.raises(OSError, match="large"):
+            write(report(), NOTHING, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_text("utf-8") == later and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_with_anything_else_in_it_is_left_alone(tmp_path: Path) -> None:

@@ -143,3 +143,21 @@ def test_a_place_that_cannot_be_written_is_said(run: RunFolder, tmp_path: Path, 
     (tmp_path / "file").write_text("", "utf-8")
     assert main(["report", str(run.path), "--out", str(tmp_path / "file" / "r.html")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "lock", "journal/00001.jsonl", "notes.html"])
+def test_nothing_but_an_earlier_report_is_overwritten(
+    run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (run.path / "notes.html").write_text("<!doctype html>\n<p>mine</p>", "utf-8")
+    before = (run.path / name).read_bytes()
+    assert main(["report", str(run.path), "--out", str(run.path / name)]) == 2
+    assert (run.path / name).read_bytes() == before
+    said = capsys.readouterr().err
+    assert "is no earlier report" in said or "is where the records" in said
+
+
+def test_a_report_is_not_put_among_the_records(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run.path), "--out", str(run.path / "transcripts" / "deep" / "r.html")]) == 2
+    assert "is where the records of" in capsys.readouterr().err
+    assert not (run.path / "transcripts" / "deep").exists()

@@ -150,10 +150,10 @@ def machinery_note(models: Sequence[str]) -> str:
 
 @contextmanager
 def writing(run: Path) -> Iterator[None]:
-    """Says which table or figure cannot be written, and that nothing of the run is lost."""
+    """Says what cannot be written, and that nothing of what the run recorded is lost: it stands in other files."""
     from vs_sim.errors import RunFolderError
 
     try:
         yield
     except OSError as error:
-        raise RunFolderError(f"{error.filename or run}: cannot be written: {error.strerror}; the run itself is complete and kept") from None
+        raise RunFolderError(f"{error.filename or run}: cannot be written: {error.strerror}; what the run recorded is kept") from None

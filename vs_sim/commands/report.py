@@ -38,11 +38,15 @@ def _report(arguments: argparse.Namespace) -> int:
     from importlib import metadata
 
     from analysis.report import Report
-    from analysis.report_page import write
+    from analysis.report_page import replaceable, write
     from analysis.report_transcripts import pack
     from vs_sim.commands.people import writing
     from vs_sim.errors import InputError
 
+    out = arguments.out or arguments.runs[0] / "report.html"
+    _outside(out, arguments.runs)
+    with writing(out):
+        replaceable(out)
     read: list[tuple[RunPart, Recorded]] = []
     unreadable: list[tuple[Path, InputError]] = []
     names = _names(arguments.runs)
@@ -61,13 +65,25 @@ def _report(arguments: argparse.Namespace) -> int:
         runs=tuple(part for part, _ in read),
         unreadable=tuple((run.name, str(error)) for run, error in unreadable),
     )
-    out = arguments.out or arguments.runs[0] / "report.html"
     with writing(out):
         written = write(report, packed, out)
     print(f"report: {', '.join(map(str, written))} ({written[0].stat().st_size / 1e6:.1f} MB, {packed.n:,} conversations)")
     for _, why in unreadable:
         print(f"vs-sim: left out: {why}", file=sys.stderr)
     return 1 if unreadable else 0
+
+
+def _outside(out: Path, runs: list[Path]) -> None:
+    """Refuses a place within the parts of a run, from which its records are read."""
+    from vs_sim.errors import InputError
+
+    place = out.resolve()
+    for run in runs:
+        for part in run.resolve().glob("*/*.jsonl"):
+            if part.parent in place.parents or part.parent == place:
+                raise InputError(
+                    f"--out {out} is where the records of {run} are kept; give another place, or none for {run / 'report.html'}"
+                )
 
 
 def _names(runs: list[Path]) -> list[str]:
