@@ -25,6 +25,7 @@ from analysis.distance import (
     wasserstein_of,
 )
 from analysis.metric import Equivalence, Metric
+from analysis.numbers import FEW_ON_ONE_SIDE
 from analysis.samples import NO_HUMANS, Arm, Cents, Cleaning, HumanSample, Which
 from analysis.uncertainty import (
     Distance,
@@ -65,10 +66,6 @@ def unit_of(metric: str, scale: Scale) -> str:
 def distances_on(scale: Scale) -> dict[str, Distance]:
     """`DISTANCES`, with the bins of the scale."""
     return {**DISTANCES, "l1_bins": partial(l1_bins_of, edges=scale.edges)}
-
-
-FEW_ON_ONE_SIDE = 10
-"""Below so many people who give nothing, or who give, the share of $0 has the exact interval, since resampling varies it too little."""
 
 
 class Comparison(Record):

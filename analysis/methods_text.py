@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from analysis.compare import FEW_ON_ONE_SIDE, exact_shares
+from analysis.compare import exact_shares
 from analysis.grid import Grid
-from analysis.numbers import amount, cleaning_rule, share, zero
+from analysis.numbers import FEW_ON_ONE_SIDE, amount, cleaning_rule, share, zero
 from analysis.prose import Paragraph, cite, counted, listed, named
 from analysis.results_text import incomplete
 from analysis.run_facts import Asked, RunFacts, schemas

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from analysis.compare import Comparison
     from analysis.metric import Equivalence
     from vs_sim.scenario import Scale
+
+FEW_ON_ONE_SIDE = 10
+"""Below so many people who give nothing, or who give, the share of $0 has the exact interval, since resampling varies it too little."""
 
 FEW = 30
 """Below so many people a table warns that intervals and p mean little."""
@@ -98,6 +103,16 @@ def equivalence(c: Comparison, e: Equivalence) -> str:
     within = "below" if distance else "within +-"
     margin = amount(e.unit, e.margin, e.metric)
     return f"{e.metric.replace('_', ' ')} {within} {margin} of the humans: {found}"
+
+
+def exact_note(conditions: Sequence[str], scale: Scale) -> str:
+    """Which shares of those who give nothing have the exact interval, as a sentence; empty for none."""
+    if not conditions:
+        return ""
+    return (
+        f"Fewer than {FEW_ON_ONE_SIDE} on one side: the share of {zero(scale)} has the exact interval (Clopper-Pearson) in "
+        f"{', '.join(conditions)}."
+    )
 
 
 def cleaning_rule(c: Comparison) -> str:

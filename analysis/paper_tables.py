@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analysis.compare import Comparison
+from analysis.compare import Comparison, exact_shares
 from analysis.grid import Grid, too_few
 from analysis.latex import Table
 from analysis.metric import Metric
-from analysis.numbers import NONE, cleaning_rule, interval, number, p_value, zero
+from analysis.numbers import NONE, cleaning_rule, exact_note, interval, number, p_value, zero
 from analysis.pairs import Difference
 from analysis.run_facts import RunFacts
 from vs_sim.records import printable
@@ -81,6 +81,7 @@ def _summary(grid: Grid) -> Table:
         notes=(
             _reading(first),
             "No interval: the data cannot tell (one persona, or one amount alone).",
+            *([exact] if (exact := exact_note(exact_shares(grid.comparisons), first.scale)) else []),
             *(f"{few[0].upper()}{few[1:]}" for few in too_few(grid)),
         ),
     )
@@ -255,5 +256,8 @@ def design_table(facts: RunFacts) -> Table:
         caption="Conditions: how each turn of the persuadee is produced.",
         columns=("", *keys.values()),
         rows=tuple(rows),
-        notes=("k: candidates; selection: how one of them is drawn; tau: what every stated probability was asked to be below; calls: per turn.",),
+        notes=(
+            "k: candidates; selection: how one of them is drawn; tau: what every stated probability was asked to be below; "
+            "calls: per turn.",
+        ),
     )

@@ -78,7 +78,8 @@ class Diagnostics(Record):
         numbers: by name: ``candidates``; ``entropy_bits``; ``entropy_normalised`` (divided by log2 of the number of candidates; of
             distributions with two or more); ``effective_k`` (2 to the power of the entropy in bits); ``inverse_simpson``; ``stated_sum``
             and ``sums_to_one`` (share of the sums within .95 to 1.05), where the wording asks for numbers that sum to 1;
-            ``above_tau`` (share of those with a tau that hold a candidate stated above it); ``merged_duplicates`` and ``near_duplicates`` (shares of distributions; the latter of turns only); ``tied`` (at least two
+            ``above_tau`` (share of those with a tau that hold a candidate stated above it);
+            ``merged_duplicates`` and ``near_duplicates`` (shares of distributions; the latter of turns only); ``tied`` (at least two
             candidates have the same probability) and ``uniform`` (all have); ``drew_most_probable`` (or one of them),
             ``drawn_rank`` (1 is the most probable; candidates of equal probability share the mean of their ranks) and
             ``drawn_probability``.

@@ -10,7 +10,7 @@ from analysis.calibration import Calibration
 from analysis.figure_files import Picture
 from analysis.grid import Grid, too_few
 from analysis.latex import Table
-from analysis.measure import Measured
+from analysis.measure import BRACKETS, Measured, left_out
 from analysis.numbers import interval, number, p_value
 from analysis.probabilities import Diagnostics, Number
 from analysis.run_facts import RunFacts
@@ -220,7 +220,7 @@ def measured_block(
     counts = [f"{max((m.n for m in measured if m.label == label), default=0):,}" for label in labels]
     if with_humans:
         counts.insert(0, f"{max(m.n_human for m in measured):,}")
-    bracket = "In brackets: 95 % interval (people drawn with replacement)" + (
+    bracket = BRACKETS + (
         "; for humans, the range of the means of new human samples as large as the condition with the fewest people. ▲ above, ▼ below the "
         "humans' range at its own size; about one number in twenty is marked by chance alone."
         if with_humans
@@ -232,7 +232,13 @@ def measured_block(
         columns=("", *(["humans"] if with_humans else []), *labels),
         rows=(("conversations", *counts), *rows),
     )
-    return Block(id=f"{prefix}-{name}", heading=name.capitalize(), pictures=tuple(pictures), tables=(table,), notes=(bracket, *notes))
+    return Block(
+        id=f"{prefix}-{name}",
+        heading=name.capitalize(),
+        pictures=tuple(pictures),
+        tables=(table,),
+        notes=(bracket, *left_out(measured), *notes),
+    )
 
 
 def _measured(unit: str, value: float | None, low: float | None, high: float | None, mark: str = "") -> tuple[str, str]:
@@ -270,7 +276,10 @@ def probabilities_block(
         caption="Distributions that the persuadees stated: means with 95 % intervals.",
         columns=("", "n", *(title for title, _ in _NUMBERS.values()), "drawn as ruled, p"),
         rows=tuple(rows),
-        notes=("Rank 1 is the most probable candidate. Tau is the bound that was asked for; - where none was. Drawn as ruled: chi-square test of the places in the list that were drawn.",),
+        notes=(
+            "Rank 1 is the most probable candidate. Tau is the bound that was asked for; - where none was. "
+            "Drawn as ruled: chi-square test of the places in the list that were drawn.",
+        ),
     )
     texts = [("All numbers of the distributions", render_diagnostics(found, left_out))]
     if calibrations:

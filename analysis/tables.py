@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.compare import Comparison
+from analysis.compare import Comparison, exact_shares
 from analysis.grid import Grid, too_few
 from analysis.metric import Metric
-from analysis.numbers import NONE, cell, cleaning_rule, equivalence, number, p_value, zero
+from analysis.numbers import NONE, cell, cleaning_rule, equivalence, exact_note, number, p_value, zero
 from analysis.pairs import Difference
 from vs_sim.terminal import WIDTH, columns, filled, wrapped
 
@@ -277,6 +277,7 @@ def _notes(grid: Grid) -> list[str]:
         notes.append(_reading(first))
     else:
         notes.append(f"{first.n_resamples} resamples.")
+    notes += [exact] if (exact := exact_note(exact_shares(comparisons), scale)) else []
     if grid.pairs and first.n_human:
         notes.append("A difference of distances has no p: conditions that are equally far from the humans need not be alike.")
     if any(c.n > c.n_personas for c in comparisons):

@@ -5,15 +5,20 @@ from typing import Any
 
 import pytest
 
-from analysis.compare import FEW_ON_ONE_SIDE, Comparison, exact_shares
+from analysis.compare import Comparison, exact_shares
 from analysis.grid import Grid, compare_all
+from analysis.measure import Quantity, measure
+from analysis.measure import render as render_measured
 from analysis.methods_text import FURTHER, methods
-from analysis.numbers import amount
+from analysis.numbers import FEW_ON_ONE_SIDE, amount
+from analysis.paper_tables import design_table, tables
 from analysis.prose import cited, latex, markdown
+from analysis.report import measured_block
 from analysis.report_facts import design
 from analysis.results_text import results
 from analysis.run_facts import RunFacts, run_facts, schemas
 from analysis.samples import donations, human_cents, no_humans
+from analysis.tables import render
 from tests.runs import DONATION, MODEL, call, spec, transcript, written
 from vs_sim.scenario import scale_of
 from vs_sim.store import RunFolder
@@ -130,3 +135,25 @@ def test_a_library_that_no_model_of_the_run_used_is_not_named(donation: Any) -> 
     facts = donation[3].model_copy(update={"versions": versions})
     assert facts.software == {"scipy": ("1.15.0",)}
     assert facts.model_copy(update={"returned": {"embedded:small": ()}}).software == versions
+
+
+def test_tables_name_the_shares_with_exact_intervals(donation: Any, other: Any) -> None:
+    for (_, _, grid, facts), zero in ((donation, "$0"), (other, "0")):
+        conditions = ", ".join(c.arm for c in grid.comparisons)
+        note = f"Fewer than 10 on one side: the share of {zero} has the exact interval (Clopper-Pearson) in {conditions}."
+        assert note in tables(grid, facts)[0].notes
+        assert note in " ".join(render(grid).split())
+
+
+def test_tau_is_called_what_was_asked_for(donation: Any) -> None:
+    assert "tau: what every stated probability was asked to be below" in " ".join(design_table(donation[3]).notes)
+
+
+def test_a_report_says_what_a_number_cannot_be_computed_for() -> None:
+    quantity = Quantity("amount_named", "names an amount", "share")
+    one = measure(quantity, "vs", "m", [1.0, None, 0.0], ["a", "b", "c"], [], [], seed=1, n_resamples=20)
+    notes = measured_block("run-1", "dynamics", "Course", [one], [], []).notes
+    assert notes[1] == "Conversations that a number cannot be computed for are in no mean (names an amount, vs: 1 of 3)."
+    assert notes[1] in " ".join(render_measured([one], "Course").split())
+    full = measure(quantity, "vs", "m", [1.0, 0.0], ["a", "b"], [], [], seed=1, n_resamples=20)
+    assert len(measured_block("run-1", "dynamics", "Course", [full], [], []).notes) == 1
