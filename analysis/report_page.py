@@ -25,6 +25,9 @@ LARGEST = 30_000_000
 _MARK = b"<!doctype html>\n<!-- vs-sim report -->"
 """How every report begins: nothing else is overwritten."""
 
+_PART = b"vsSimPart("
+"""How every part of the transcripts begins that stands beside a report: nothing else is removed."""
+
 _MARKED = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
@@ -121,10 +124,8 @@ def replaceable(path: Path) -> None:
         InputError: there is something else.
         OSError: it cannot be read.
     """
-    if path.is_file():
-        with path.open("rb") as file:
-            if file.read(len(_MARK)) == _MARK:
-                return
+    if path.is_file() and _begins(path, _MARK):
+        return
     if path.exists() or path.is_symlink():
         raise InputError(f"{path}: is there already and is no earlier report, so it is not overwritten; give another --out, or remove it")
 
@@ -142,23 +143,41 @@ def write(report: Report, packed: Packed, path: Path, largest: int = LARGEST) ->
         The page and, where the transcripts are larger than `largest` together, the folder with their parts.
 
     Raises:
-        InputError: see `replaceable`.
+        InputError: see `replaceable`; or the folder beside it holds something else.
         OSError: it cannot be written.
     """
     replaceable(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.stem + "-data")
     apart = sum(map(len, packed.parts)) > largest
-    with tempfile.TemporaryDirectory(prefix=".report.", dir=path.parent) as scratch:
-        new, parts = Path(scratch) / "page", Path(scratch) / "data"
-        new.write_text(page(report, packed, beside.name if apart else None), "utf-8", newline="\n")
-        if apart:
-            parts.mkdir()
-            for i, part_text in enumerate(packed.parts):
-                (parts / f"part-{i}.js").write_text(f'vsSimPart({i},"{part_text}");\n', "ascii")
-        if beside.is_dir() and all(part.match("part-*.js") for part in beside.iterdir()):
-            shutil.rmtree(beside)  # parts of an earlier report would be taken for this one's
-        if apart:
-            parts.rename(beside)
-        new.replace(path)
+    if apart and not _parts_of_ours(beside) and (beside.exists() or beside.is_symlink()):
+        raise InputError(f"{beside}: is there already and holds no parts of an earlier report; give another --out, or remove it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".report.", dir=path.parent) as scratch:
+            new, parts = Path(scratch) / "page", Path(scratch) / "data"
+            new.write_text(page(report, packed, beside.name if apart else None), "utf-8", newline="\n")
+            if apart:
+                parts.mkdir()
+                for i, part_text in enumerate(packed.parts):
+                    (parts / f"part-{i}.js").write_text(f'vsSimPart({i},"{part_text}");\n', "ascii")
+            if _parts_of_ours(beside):
+                shutil.rmtree(beside)  # parts of an earlier report would be taken for this one's
+            if apart:
+                parts.rename(beside)
+            new.replace(path)
+    except OSError as error:  # of a file that nobody has heard of
+        raise OSError(error.errno, error.strerror, str(path)) from None
     return [path, beside] if apart else [path]
+
+
+def _parts_of_ours(folder: Path) -> bool:
+    """Whether a folder holds what an earlier report put there, and nothing else."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    inside = sorted(folder.iterdir())
+    return bool(inside) and all(part.match("part-*.js") and part.is_file() and _begins(part, _PART) for part in inside)
+
+
+def _begins(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark

@@ -20,6 +20,7 @@ from analysis.report_page import page, table_rows, visible, write
 from analysis.report_transcripts import PER_PART, Packed, Recorded, pack, packed
 from analysis.run_facts import Cell, RunFacts
 from tests.report_runs import HOSTILE, Page, hostile, unpacked
+from vs_sim.errors import InputError
 from vs_sim.records import Call, Candidate, ConversationSpec, Decision, StopReason, Transcript, Turn, Usage, VerbalizedDistribution
 from vs_sim.scenario import DEFAULT, load_scenario
 
@@ -225,11 +226,16 @@ def test_an_earlier_report_is_replaced_when_the_new_one_is_whole(tmp_path: Path,
     assert path.read_text("utf-8") == later and list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_with_anything_else_in_it_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "r-data").mkdir()
-    (tmp_path / "r-data" / "mine.txt").write_text("keep", "utf-8")
+@pytest.mark.parametrize("inside", [{}, {"mine.txt": "keep"}, {"part-1.js": "let mine;"}, {"part-0.js": "vsSimPart(0", "mine.txt": ""}])
+def test_a_folder_that_no_report_made_is_left_alone(tmp_path: Path, inside: dict[str, str]) -> None:
+    folder = tmp_path / "r-data"
+    folder.mkdir()
+    for name, text in inside.items():
+        (folder / name).write_text(text, "utf-8")
     write(report(), NOTHING, tmp_path / "r.html")
-    assert (tmp_path / "r-data" / "mine.txt").read_text("utf-8") == "keep"
+    with pytest.raises(InputError, match="r-data: is there already and holds no parts of an earlier report"):
+        write(report(), pack([recorded(transcript())]), tmp_path / "r.html", largest=1)
+    assert {path.name: path.read_text("utf-8") for path in folder.iterdir()} == inside
 
 
 def test_contents_point_to_what_is_there() -> None:
