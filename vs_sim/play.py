@@ -210,6 +210,7 @@ async def play(
         found = next_play(study, folder, role, participant=participant, persona=persona, condition=condition)
         return found, manifest_of(study_content(found.study), study.run, folder, found.specs)
 
+    _own(folder)
     prepared()  # a folder of something else is refused before anything is written into it
     async with Writer(folder) as writer:
         one, manifest = prepared()
@@ -252,9 +253,24 @@ def _clocked(person: Person) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return answer
 
 
+def _own(folder: RunFolder) -> None:
+    """Refuses a folder of other things: all in it would be kept out of a repository."""
+    if folder.manifest_path.exists() or not folder.path.is_dir():
+        return
+    begun = {"lock", "journal", "transcripts"}  # by a start that came to nothing
+    others = sorted(path.name for path in folder.path.iterdir() if path.name not in begun)
+    if others:
+        raise RunFolderError(
+            f"{folder.path} is no run folder and holds other things ({others[0]!r}); give a new or empty folder with --out"
+        )
+
+
 def _keep_private(folder: RunFolder) -> None:
-    """Keeps people's words out of a repository, as in a reference of human dialogues."""
+    """Keeps people's words out of a repository, as in a reference of human dialogues; what is there stays."""
     try:
-        (folder.path / ".gitignore").write_text("*\n", "utf-8")
+        with (folder.path / ".gitignore").open("x", encoding="utf-8") as file:
+            file.write("*\n")
+    except FileExistsError:
+        return
     except OSError as error:
         raise RunFolderError(f"{folder.path / '.gitignore'}: cannot be written: {error.strerror}") from None

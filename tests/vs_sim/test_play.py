@@ -357,6 +357,21 @@ def test_folders_of_others_are_refused(sit, study_folder):
     assert "changed since: reply_words" in err
 
 
+def test_what_lies_in_a_folder_stays_as_it_is(sit, study_folder):
+    study = study_folder.write(rounds=1)
+    Path("played").mkdir()
+    (Path("played") / ".gitignore").write_text("*.log\n", "utf-8")
+    code, _, err = sit(study, ["Hello.", "0", ""])
+    assert (code, "played is no run folder and holds other things ('.gitignore'); give a new or empty folder" in err) == (2, True)
+    assert [(path.name, path.read_text("utf-8")) for path in Path("played").iterdir()] == [(".gitignore", "*.log\n")]
+    shutil.rmtree("played")
+    sit(study, ["Hello."])
+    assert (Path("played") / ".gitignore").read_text("utf-8") == "*\n"
+    (Path("played") / ".gitignore").write_text("*.log\n", "utf-8")
+    assert sit(study, ["0", ""])[0] == 0
+    assert (Path("played") / ".gitignore").read_text("utf-8") == "*.log\n"
+
+
 def test_people_are_no_models_of_a_run(command, study_folder):
     code, _, err = command("run", study_folder.write(persuadee_models=["human:terminal"]))
     assert code == 2
