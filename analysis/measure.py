@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.numbers import interval, number
+from analysis.numbers import FEW, interval, number
 from analysis.uncertainty import Interval, bootstrap_ratio, percentile_interval, share_interval
 from vs_sim.records import Record
 from vs_sim.terminal import WIDTH, filled, wrapped
@@ -301,6 +301,9 @@ def render(measured: Sequence[Measured], heading: str, notes: Sequence[str] = ()
             "marked by chance alone."
         ]
     own += left_out(measured)
+    few = [label for label in labels if max(m.n_personas for m in measured if m.label == label) < FEW]
+    if few:
+        own.append(f"WARNING: fewer than {FEW} personas in {', '.join(few)}: intervals mean little at such a size.")
     for note in [*own, *notes]:
         lines += wrapped(note, indent="  ") if note is not own[0] else ["", *wrapped(note)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
