@@ -27,6 +27,8 @@ NOTES = (
     "First R rounds of every conversation, R being the study's limit; people who talked longer are cut there.",
     "Stance after a round: agree (an amount stands, or the persuadee said that it will give), refuse, or open; a refusal to give more "
     "than what stands is no refusal. Without agreement: rounds until the first one, R where there is none.",
+    "Changes of stance start from open, so that an agreement in the first round is one. Agrees, then does not: after any agreement, with "
+    "or without an amount; withdraws its commitment: an amount stood, and none does later, whatever is still said.",
     "First amount: proposed by the persuader in a request for a gift, or offered by the persuadee. Commitment: the amount that stands.",
     "The acts are read by rules. On 69 human dialogues that the rules were not made on, F1 with people's labels is, by turn: agrees .74, "
     "names amount .82, refuses .56 (20 turns only), asks .87, asks about the charity .71; by dialogue: resists .68 (by turn .48, too poor "

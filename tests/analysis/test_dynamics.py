@@ -11,6 +11,7 @@ from analysis import curves as over_rounds
 from analysis.acts import Act
 from analysis.curves import by_round, curves, in_round
 from analysis.dynamics import (
+    NOTES,
     Course,
     Round,
     agrees,
@@ -100,6 +101,12 @@ def test_a_promise_without_an_amount_is_agreement_and_can_be_taken_back():
     (read,) = courses([transcript(spec_of(1), withdrawn)], [spec_of(1)], 2)
     found = values(read, 2)
     assert (found["backs_out"], found["withdraws"], found["lowers"], found["won_over"]) == (1.0, 1.0, 0.0, 0.0)
+    assert found["changes"] == 2, "from open to agree, and from there to refuse"
+    promised = (ASK, "Yes, I would love to donate.", "Great!", "I changed my mind, I won't donate anything.")
+    (read,) = courses([transcript(spec_of(1), promised)], [spec_of(1)], 2)
+    found = values(read, 2)
+    assert (found["backs_out"], found["withdraws"]) == (1.0, 0.0), "no amount stood that could be withdrawn"
+    assert any("Changes of stance start from open" in note for note in NOTES)
 
 
 def test_a_no_to_more_leaves_the_agreement_and_is_no_refusal():
