@@ -304,6 +304,7 @@ LEAST = {"persuadees.toml": 12, "persuaders.toml": 3, "examples/persuadees.jsonl
 @pytest.mark.parametrize(("name", "at_least"), LEAST.items())
 def test_the_shipped_files_load(name, at_least):
     personas = load_personas(SHIPPED / name)
+    assert all(persona.human_cents is None for persona in personas), "who is made up is matched to nobody"
     assert len({p.id for p in personas}) == len(personas) >= at_least
 
 
