@@ -23,6 +23,7 @@ def test_what_is_written_plans_and_runs_by_the_commands_it_names(command, tmp_pa
     monkeypatch.chdir(tmp_path / "my study")
     (block,) = re.findall(r"```bash\n(.*?)```", Path("README.md").read_text("utf-8"), re.DOTALL)
     lines = [line.partition("#")[0].split()[1:] for line in block.splitlines()]
+    assert " ".join(lines[1]) in out, "the next line that is printed is the README's"
     assert [line[0] for line in lines] == ["plan", "run", "show"]
     for line in lines:
         assert command(*line)[0] == 0, line

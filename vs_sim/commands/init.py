@@ -23,5 +23,5 @@ def _init(arguments: argparse.Namespace) -> int:
     print(f"{arguments.folder}: {', '.join(written)}")
     print("next:")
     print(f"  cd {shlex.quote(str(arguments.folder))}")
-    print("  vs-sim run . --model scripted:donation   # canned replies: seconds, no key, no download; README.md says how to go on")
+    print("  vs-sim run . --model scripted:donation --out runs/first   # canned replies: seconds; README.md says how to go on")
     return 0
