@@ -12,6 +12,7 @@ from analysis.grid import Grid, too_few
 from analysis.metric import Metric
 from analysis.numbers import NONE, cell, cleaning_rule, equivalence, exact_note, number, p_value, zero
 from analysis.pairs import Difference
+from analysis.prose import counted
 from vs_sim.terminal import WIDTH, columns, filled, wrapped
 
 LABEL = 14
@@ -210,7 +211,7 @@ def _pairs(grid: Grid) -> list[str]:
     lines.append(_wide("", *heads))
     for i, pair in enumerate(grid.pairs):
         found = {d.metric: d for d in pair.differences}
-        lines += wrapped(f"{pair.second} minus {pair.first}, {pair.n_pairs} pairs")
+        lines += wrapped(f"{pair.second} minus {pair.first}, {counted(pair.n_pairs, 'pair')}")
         lines.append(_wide("", *(_signed(found.get(name)) for name in names)))
         ps = [(tests[name].p[i], tests[name].holm[i]) if name in tests else (None, None) for name in names]
         adjust = len(grid.pairs) > 1

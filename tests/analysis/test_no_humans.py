@@ -54,6 +54,11 @@ def test_arms_are_compared_with_each_other(grid: Grid) -> None:
     assert pair.difference("mean").value == pytest.approx(1.25) and pair.difference("mean").p is not None
 
 
+def test_a_single_pair_is_one_pair() -> None:
+    text = render(compare_all([arm("direct", [0]), arm("vs", [50])], no_humans(PLEDGE), seed=1, n_resamples=9))
+    assert "vs minus direct, 1 pair\n" in text
+
+
 def test_the_table_speaks_of_the_scale_alone(grid: Grid) -> None:
     text = render(grid)
     assert "Paired differences from the first condition: same personas, same seeds" in text

@@ -30,6 +30,11 @@ def test_a_persona_file_is_not_overwritten_by_its_own_counts(people, capsys):
     assert people.read_bytes() == before
 
 
+def test_it_is_said_how_many_were_made_and_where_they_are(tmp_path, capsys):
+    assert main(["personas", "synthesize", "-n", "2", "--out", str(tmp_path / "new.jsonl")]) == 0
+    assert capsys.readouterr().out == f"2 personas: {tmp_path / 'new.jsonl'}\n"
+
+
 def test_a_file_that_is_there_is_not_overwritten_by_made_up_people(people, capsys):
     before = people.read_bytes()
     assert main(["personas", "synthesize", "-n", "2", "--out", str(people)]) == 2
