@@ -196,6 +196,23 @@ def test_the_reference_is_written_from_the_code(tmp_path: Path) -> None:
     assert "(vs_sim.study.md) | study.toml -> Study" in (reference / "modules.md").read_text("utf-8")
 
 
+def test_nothing_is_built_where_something_else_lies(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    (mine / "pages").mkdir(parents=True)
+    (mine / "zensical.toml").write_text("mine", "utf-8")
+    done = subprocess.run([sys.executable, DOCS / "build.py", mine], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "mine: is there already and holds no earlier site, so nothing is put into it; give a new folder" in done.stderr
+    assert sorted(path.name for path in mine.rglob("*")) == ["pages", "zensical.toml"]
+    assert (mine / "zensical.toml").read_text("utf-8") == "mine"
+
+
+def test_an_earlier_build_is_replaced(tmp_path: Path) -> None:
+    twice = "import build, pathlib; p = pathlib.Path('site'); build.write(p); (p / 'pages' / 'old.md').touch(); build.write(p)"
+    subprocess.run([sys.executable, "-c", twice], cwd=tmp_path, check=True, env={**os.environ, "PYTHONPATH": str(DOCS)})
+    assert (tmp_path / "site" / "pages" / "index.md").is_file() and not (tmp_path / "site" / "pages" / "old.md").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_site_builds_strictly_and_asks_no_other_server_for_anything(tmp_path: Path) -> None:

@@ -17,9 +17,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from vs_sim.errors import InputError
+
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 COLUMNS = 100
+MARK = ".vs-sim-docs"
+"""File in a folder in which a site was built: what is there may be replaced."""
 
 
 def modules() -> list[str]:
@@ -65,7 +69,14 @@ def write(folder: Path) -> Path:
 
     Args:
         folder: made if it is not there; an older build in it is replaced.
+
+    Raises:
+        InputError: the folder holds something else.
     """
+    if folder.exists() and not (folder / MARK).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InputError(f"{folder}: is there already and holds no earlier site, so nothing is put into it; give a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
     pages = folder / "pages"
     if pages.exists():
         shutil.rmtree(pages)
@@ -97,10 +108,13 @@ def write(folder: Path) -> Path:
 def main() -> int:
     """Build the site; returns the exit code of the builder, which ends with an error on every broken link."""
     parser = argparse.ArgumentParser(description="Build the documentation site.")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="where it is built; the site is in DIR/site")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a new folder, or that of an earlier build; the site is in DIR/site")
     folder: Path = parser.parse_args().folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    configuration = write(folder)
+    try:
+        configuration = write(folder)
+    except InputError as error:
+        print(f"build.py: {error}", file=sys.stderr)
+        return error.exit_code
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", str(configuration)]
     return subprocess.run(command, check=False).returncode  # noqa: S603
 
