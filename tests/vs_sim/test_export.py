@@ -79,6 +79,7 @@ def test_each_format_comes_with_card_dictionary_and_study(run: Run, tmp_path: Pa
     text = (done.path / "README.md").read_text("utf-8")
     assert "made by language models that play people. No human took part" in text
     assert "| direct | scripted:donation | 4 | 4 | 0 | 0 | 4 |" in text
+    assert "1 conversation for each condition, model and persona" in " ".join(text.split())
     assert "Not stated: the author of the run must say." in text
     assert "4 carry `human_cents`" in text and "Xuewei Wang" in text and "Apache-2.0" in text
     assert "public since 2019" in text and run.manifest["study"]["prompts_sha256"] in text

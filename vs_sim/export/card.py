@@ -142,7 +142,7 @@ def _made(run: Run) -> str:
         f"Models: persuader {study.get('persuader_model')}; persuadee {', '.join(study.get('persuadee_models', []))}"
         + (f". Names that the providers returned: {', '.join(returned)}." if returned else "; providers returned no names."),
         f"Temperature {study.get('temperature')}, top-p {study.get('top_p')}; at most {study.get('rounds')} rounds; "
-        f"{study.get('replicates')} conversations for each condition, model and persona.",
+        f"{study.get('replicates')} conversation{'' if study.get('replicates') == 1 else 's'} for each condition, model and persona.",
         f"Started {', '.join(when)}." if when else "Never started.",
         f"Prompts: every word is in study.json, keys `prompts` and `study`; sha256 {study.get('prompts_sha256')}.",
         *(f"Reproducible: {one}." for one in reproducible.get("yes", [])),
