@@ -244,8 +244,8 @@ def _size(c: Comparison) -> str:
 
 def _counted(comparisons: Sequence[Comparison]) -> str:
     """What the numbers behind the names are."""
-    behind = f"Behind the names: {comparisons[0].scale.name}s"
-    return behind + (" (and conversations that are missing)." if any(c.n_missing for c in comparisons) else ".")
+    behind = f"n behind each name: {comparisons[0].scale.name}s"
+    return behind + (" (in brackets: conversations that are missing)." if any(c.n_missing for c in comparisons) else ".")
 
 
 def _tick(unit: str, value: float) -> str:

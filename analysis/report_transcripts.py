@@ -68,7 +68,16 @@ def pack(runs: Sequence[Recorded]) -> Packed:
                 waiting = []
     if waiting:
         parts.append(packed(waiting))
-    about = [{"name": run.name, "unit": scale.unit, "personas": _personas(run.study)} for run, scale in zip(runs, scales, strict=True)]
+    about = [
+        # What is filtered by is given as it is shown, money in dollars; rows hold whole units of the scale.
+        {
+            "name": run.name,
+            "unit": "dollars" if scale.money else scale.unit,
+            "per": 100 if scale.money else 1,
+            "personas": _personas(run.study),
+        }
+        for run, scale in zip(runs, scales, strict=True)
+    ]
     return Packed(index=packed({"per_part": PER_PART, "runs": about, "rows": rows}), parts=tuple(parts), n=len(rows))
 
 

@@ -123,7 +123,8 @@
   function fits(row) {
     const wanted = (name) => form.elements[name].value;
     const number = (name) => (wanted(name).trim() === "" ? null : Number(wanted(name)));
-    const [low, high] = [number("low"), number("high")];
+    const units = index.runs[row.run].per;  // of an amount in what is shown: 100 cents to the dollar
+    const [low, high] = ["low", "high"].map((name) => (number(name) === null ? null : Math.round(number(name) * units * 1e6) / 1e6));
     return (!wanted("run") || runOf(row) === wanted("run"))
       && (!wanted("condition") || row.condition === wanted("condition"))
       && (!wanted("model") || row.model === wanted("model"))

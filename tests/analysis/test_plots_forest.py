@@ -18,6 +18,14 @@ def _comparison(make_arm: MakeArm, cents: Sequence[int], condition: str, model: 
     return compared.model_copy(update={"model": model, "arm": f"{condition} ({model})"})
 
 
+def test_what_the_numbers_behind_the_names_are_is_said(make_arm: MakeArm) -> None:
+    def notes(**keys: object) -> str:
+        return " ".join(text.get_text() for text in forest([_comparison(make_arm, [0, 50, 100], "direct", **keys)]).texts)
+
+    assert "n behind each name: donations." in notes()
+    assert "n behind each name: donations (in brackets: conversations that are missing)." in notes(missing={"x": 1})
+
+
 @pytest.fixture
 def grid(make_arm: MakeArm) -> list[Comparison]:
     """Two models; of the second one condition gives one amount alone and one nothing at all."""

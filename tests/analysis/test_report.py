@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.figure_files import Picture
 from analysis.latex import Table
 from analysis.report import Block, Report, RunPart
 from analysis.report_facts import alerts
@@ -162,7 +163,7 @@ def test_a_conversation_keeps_what_was_stated_normalised_repaired_and_above_tau(
     }  # fmt: skip
     assert said["drawn"] == 0
     assert [(c["text"], c["stated"]) for c in part[0]["decision"]["candidates"]] == [("$0.50", "1"), ("$0.00", None)]
-    assert (index["rows"][0]["shown"], index["rows"][0]["seed"], index["runs"][0]["unit"]) == ("$0.50", str(2**63 - 1), "cents")
+    assert (index["rows"][0]["shown"], index["rows"][0]["seed"], index["runs"][0]["unit"]) == ("$0.50", str(2**63 - 1), "dollars")
 
 
 def test_people_have_no_roads_not_taken() -> None:
@@ -244,6 +245,29 @@ def test_contents_point_to_what_is_there() -> None:
     assert len(ids) == len(set(ids))
     links = [str(a["href"]) for tag, a in found.elements if tag == "a"]
     assert links and all(link[1:] in ids for link in links)
+
+
+def test_amounts_are_filtered_by_as_they_are_shown() -> None:
+    percent = {"name": "chance", "one": "a percentage", "many": "percentages", "unit": "%", "low": 0, "high": 100, "edges": [0, 50]}
+    other = {**STUDY, "scenario": {**STUDY["scenario"], "humans": None, "scale": percent}}  # type: ignore[dict-item]
+    found = unpacked(pack([Recorded("a", [transcript()], study, {}) for study in (STUDY, other)]).index)
+    assert [(run["unit"], run["per"]) for run in found["runs"]] == [("dollars", 100), ("%", 1)]
+    (index,) = [text for attributes, text in Page(page(report(), NOTHING)).scripts if "index.runs[row.run].per" in text]
+    assert "row.amount >= low" in index
+
+
+def test_figures_are_never_narrower_than_their_labels_can_be_read() -> None:
+    wide = Picture(title="Wide", uri="data:,", alt="w", width=500, height=200)
+    tall = wide.model_copy(update={"title": "Tall", "height": 500})
+    whole = report()
+    block = replace(whole.runs[0].blocks[0], pictures=(wide, tall))
+    html = page(replace(whole, runs=(replace(whole.runs[0], blocks=(block,)),)), NOTHING)
+    figures = [attributes.get("class") for tag, attributes in Page(html).elements if tag == "figure"]
+    assert figures == ["low", None]  # only a low one is kept on one sheet of paper with its caption
+    panes = [a for tag, a in Page(html).elements if a.get("class") == "pane"]
+    assert len(panes) == 2 and all(a["tabindex"] == "0" for a in panes)  # which the keyboard reaches
+    style = next(text for _, text in Page(html).scripts if ".pane" in text)
+    assert "min-width: 40rem" in style.partition("@media print")[0] and "min-width: 0" in style.partition("@media print")[2]
 
 
 def test_intervals_stand_below_their_numbers() -> None:
