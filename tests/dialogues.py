@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.runs import MODEL, STUDY
 from vs_sim.records import ConversationSpec, StopReason, Transcript, Turn
-from vs_sim.scenario import DEFAULT, load_scenario
 from vs_sim.store import RunFolder, Writer
 
 
@@ -24,20 +24,22 @@ def folder_of(path: Path, said: dict[str, str]) -> RunFolder:
 
     async def write() -> None:
         async with Writer(RunFolder(path)) as writer:
-            study = {"outcome": "stated", "seed": 1, "scenario": load_scenario(DEFAULT).model_dump(mode="json")}
-            writer.write_manifest({"study": study, "conversations": [], "starts": []})
-            for number, (id, text) in enumerate(said.items()):
-                model = "openai:talker"
-                spec = ConversationSpec(
+            specs = [
+                ConversationSpec(
                     id=id,
                     seed=1,
                     condition="c",
-                    persuader_model=model,
-                    persuadee_model=model,
+                    persuader_model=MODEL,
+                    persuadee_model=MODEL,
                     persuader="p",
                     persuadee=f"q{number}",
                     replicate=0,
                 )
+                for number, id in enumerate(said)
+            ]
+            plan = [spec.model_dump(mode="json") for spec in specs]
+            writer.write_manifest({"study": {**STUDY, "outcome": "stated"}, "conversations": plan, "starts": []})
+            for spec, text in zip(specs, said.values(), strict=True):
                 turns = (
                     Turn(index=0, role="persuader", text="Would you donate to Save the Children?"),
                     Turn(index=1, role="persuadee", text=text),

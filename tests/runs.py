@@ -17,6 +17,17 @@ from vs_sim.study import load_study
 MODEL = "openai:talker"
 DONATION = load_scenario(DEFAULT).model_dump(mode="json")
 """The scenario as a manifest has it."""
+STUDY: dict[str, Any] = {
+    "question": "What?",
+    "outcome": "actual",
+    "seed": 1,
+    "rounds": 3,
+    "persuader_model": MODEL,
+    "persuadee_models": [MODEL],
+    "scenario": DONATION,
+    "conditions": [{"name": "vs", "method": "vs_standard", "k": 2, "select": "weighted"}],
+}
+"""What every study says in a manifest."""
 
 
 def scripted(study: StudyFolder, out: Path, **keys: Any) -> Path:
@@ -65,9 +76,7 @@ def written(
     **study: Any,
 ) -> Path:
     """A run folder of these conversations; rows of the journal are (conversation, call) or (conversation, step given up)."""
-    content = {"question": "What?", "outcome": "actual", "seed": 1, "persuader_model": MODEL, "persuadee_models": [MODEL], **study}
-    content.setdefault("scenario", DONATION)
-    content.setdefault("conditions", [{"name": "vs", "method": "vs_standard", "k": 2, "select": "weighted"}])
+    content = {**STUDY, **study}
     content.setdefault("persuaders", [{"id": "asker", "text": "You ask."}])
     content.setdefault("persuadees", [{"id": "ann", "text": "You are Ann.", "facts": {"Pet": "a cat"}, "age": 30, "care": 4.5}])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.human_data import Talk, write_csv
-from tests.runs import DONATION
+from tests.runs import STUDY
 from vs_sim.human.importer import import_human
 from vs_sim.records import ConversationSpec, Failure, StopReason, Transcript, Turn
 from vs_sim.store import RunFolder, Writer
@@ -50,7 +50,7 @@ def run_of(path: Path, transcripts: Sequence[Transcript], **study: Any) -> RunFo
     async def write() -> None:
         async with Writer(RunFolder(path)) as writer:
             planned = [t.spec.model_dump(mode="json") for t in transcripts]
-            content = {"rounds": 3, "seed": 1, "scenario": DONATION, **study}
+            content = {**STUDY, **study}
             writer.write_manifest({"study": content, "conversations": planned, "starts": []})
             for one in transcripts:
                 await writer.add_transcript(one)

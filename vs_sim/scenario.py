@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import SandboxedEnvironment
@@ -18,7 +18,9 @@ from pydantic import Field, ValidationError, model_validator
 from vs_sim.errors import RunFolderError, StudyError
 from vs_sim.read_amount import AmountReader
 from vs_sim.records import Record, Role
-from vs_sim.store import RunFolder
+
+if TYPE_CHECKING:
+    from vs_sim.store import RunFolder
 
 PROMPTS: dict[str, frozenset[str]] = {
     "persuader": frozenset({"persona", "rounds"}),

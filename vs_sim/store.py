@@ -27,9 +27,12 @@ from pydantic import ValidationError
 
 from vs_sim.errors import JournalMismatch, RunFolderError
 from vs_sim.records import Call, ConversationSpec, Record, Transcript
+from vs_sim.run_shape import damage_of_manifest, damage_of_row, read_json
 
 FORMAT = 2
 """Version of the run folder's format."""
+
+_CHANGED = "the file was changed after it was written: put it back from a copy"
 
 
 class _Segment:
@@ -117,7 +120,7 @@ class RunFolder:
             RunFolderError: if there is none, or it is from another format.
         """
         try:
-            data = json.loads(self.manifest_path.read_text("utf-8"))
+            data = read_json(self.manifest_path.read_text("utf-8"))
         except FileNotFoundError:
             raise RunFolderError(f"{self.path} is no run folder: it has no manifest.json; a run makes one (vs-sim run STUDY)") from None
         except (OSError, ValueError) as error:
@@ -127,9 +130,8 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.manifest_path}: format {found!r}, expected {FORMAT}; it was written by another version of vs_sim, use that one"
             )
-        for key, kind in (("study", dict), ("conversations", list), ("starts", list)):
-            if not isinstance(data.get(key), kind):
-                raise RunFolderError(f"{self.manifest_path}: {key} is missing or damaged; the file was changed after it was written")
+        if damage := damage_of_manifest(data):
+            raise RunFolderError(f"{self.manifest_path}: {damage}; {_CHANGED}")
         return data
 
     def planned(self) -> list[ConversationSpec]:
@@ -145,25 +147,30 @@ class RunFolder:
         A complete transcript is never replaced by a later failed one.
         """
         found: dict[str, Transcript] = {}
+        first: dict[str, str] = {}
         for path, number, line in _lines(self.path / "transcripts"):
             try:
                 transcript = Transcript.model_validate_json(line)
             except ValidationError as error:
-                raise RunFolderError(f"{path}, line {number}: is no transcript: {error.errors()[0]['msg']}") from None
+                raise RunFolderError(f"{path}, line {number}: is no transcript: {error.errors()[0]['msg']}; {_CHANGED}") from None
+            first.setdefault(transcript.spec.id, f"{path}, line {number}")
             earlier = found.get(transcript.spec.id)
             if earlier is None or transcript.complete or not earlier.complete:
                 found[transcript.spec.id] = transcript
+        if found and self.manifest_path.exists():  # read after them: a plan only grows
+            for strange in first.keys() - {one["id"] for one in self.manifest()["conversations"]}:
+                raise RunFolderError(f"{first[strange]}: conversation {strange!r} is not in the plan of manifest.json; {_CHANGED}")
         return list(found.values())
 
     def journal_rows(self) -> Iterator[dict[str, Any]]:
         """Every row of the journal, in the order in which it was written."""
         for path, number, line in _lines(self.path / "journal"):
             try:
-                row = json.loads(line)
-            except ValueError:
-                raise RunFolderError(f"{path}, line {number}: is no JSON; the file was changed after it was written") from None
-            if not isinstance(row, dict) or row.keys() not in _ROWS:
-                raise RunFolderError(f"{path}, line {number}: is no row of a journal; the file was changed after it was written")
+                row = read_json(line)
+            except ValueError as error:
+                raise RunFolderError(f"{path}, line {number}: is no JSON ({error}); {_CHANGED}") from None
+            if damage := damage_of_row(row):
+                raise RunFolderError(f"{path}, line {number}: is no row of a journal: {damage}; {_CHANGED}")
             yield row
 
     def in_use(self) -> bool | None:
@@ -188,10 +195,6 @@ class RunFolder:
         return _lines(self.path / part)
 
 
-_ROWS = ({"conversation", "request", "call"}, {"conversation", "void"})
-"""Keys of an answer, and of a turn whose answers are asked for again."""
-
-
 def turn_of(step: str) -> str:
     """The turn (or the decision) of a step, whose answers are given up together: ``"t001"`` of ``"t001.0"``."""
     return step.partition(".")[0]
@@ -199,12 +202,18 @@ def turn_of(step: str) -> str:
 
 def _lines(folder: Path) -> Iterator[tuple[Path, int, bytes]]:
     """Whole lines of all segments, oldest segment first; a torn last line is left out."""
-    for path in sorted(folder.glob("*.jsonl")):
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break  # reading on could give the rest of a line that is being written right now as a line of its own
-                yield path, number, line
+    try:
+        # Not by glob, to which a folder that cannot be read is an empty one.
+        for path in sorted(path for path in folder.iterdir() if path.suffix == ".jsonl"):
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    if not line.endswith(b"\n"):
+                        break  # reading on could give the rest of a line that is being written right now as a line of its own
+                    yield path, number, line
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RunFolderError(f"{error.filename or folder}: cannot be read: {error.strerror}") from None
 
 
 class Writer:

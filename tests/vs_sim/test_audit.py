@@ -11,6 +11,7 @@ import pytest
 
 from tests.dialogues import folder_of
 from tests.human_data import LABELS, Talk, label_rows, stated_rows, write_csv, write_rows, write_xlsx
+from tests.runs import STUDY
 from vs_sim.audit import ANNOTATED, DECIDED, LABELLED, Count, audit
 from vs_sim.cli import main
 from vs_sim.errors import InputError
@@ -113,7 +114,7 @@ def test_a_run_has_its_private_decisions_in_place_of_labels(tmp_path: Path) -> N
                 for id in [*decided, "not-run"]
             ]
             plan = [spec.model_dump(mode="json") for spec in specs]
-            writer.write_manifest({"study": {"seed": 1}, "conversations": plan, "starts": []})
+            writer.write_manifest({"study": STUDY, "conversations": plan, "starts": []})
             for spec, (said, cents) in zip(specs, decided.values(), strict=False):
                 failure = Failure(kind="EndpointError", message="down", step="decide") if cents is None else None
                 await writer.add_transcript(

@@ -12,7 +12,7 @@ import pytest
 import vs_sim
 from tests import human_data
 from tests.conftest import StudyFolder
-from tests.runs import MODEL, call, scripted, spec, transcript, written
+from tests.runs import DONATION, MODEL, STUDY, call, scripted, spec, transcript, written
 from vs_sim.columns import TABLES, dictionary, frame, rows_of, whole_characters
 from vs_sim.errors import HumanDataError, RunFolderError
 from vs_sim.human.importer import import_human
@@ -150,7 +150,7 @@ def test_the_second_readers_result_stands_beside_the_rules(tmp_path: Path) -> No
 def test_a_decision_on_another_scale_has_its_unit_and_is_not_read_as_money(tmp_path: Path) -> None:
     scale = {"name": "pledge", "one": "number", "many": "numbers", "unit": "bags", "low": 0, "high": 10, "edges": [0, 5]}
     said = [transcript(spec("a"), "Hello", "I will donate 50 cents.", amount=3)]
-    run = load_run(written(tmp_path / "run", said, scenario={"scale": scale}))
+    run = load_run(written(tmp_path / "run", said, scenario={**DONATION, "scale": scale}))
     (row,) = rows_of(run.conversations)
     assert (row["decided"], row["unit"], row["stated"], row["stated_status"]) == (3, "bags", None, None)
 
@@ -181,7 +181,7 @@ def test_folders_that_cannot_be_read_are_said_in_a_sentence(tmp_path: Path) -> N
     (path / "manifest.json").write_text(json.dumps({**manifest, "format": 99}), "utf-8")
     with pytest.raises(RunFolderError, match="format 99, expected 2; it was written by another version of vs_sim"):
         load_run(path)
-    (path / "manifest.json").write_text(json.dumps({**manifest, "study": {"persuadees": [{"id": "?"}]}}), "utf-8")
+    (path / "manifest.json").write_text(json.dumps({**manifest, "study": {**STUDY, "persuadees": [{"id": "?"}]}}), "utf-8")
     with pytest.raises(RunFolderError, match="a persuadee is damaged"):
         load_run(path)
 

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests.runs import DONATION, STUDY
 from vs_sim.errors import JournalMismatch, RunFolderError
 from vs_sim.records import Call, ConversationSpec, Failure, StopReason, Transcript, Usage
 from vs_sim.store import FORMAT, RunFolder, Writer
@@ -22,6 +23,28 @@ async def hold():
         await asyncio.to_thread(sys.stdin.read)
 asyncio.run(hold())
 """
+
+
+MANIFEST = {"format": FORMAT, "study": STUDY, "conversations": [], "starts": []}
+
+
+def without(key):
+    return {"study": {k: v for k, v in STUDY.items() if k != key}}
+
+
+DAMAGED = [
+    *((without(key), f"study.{key}: field required") for key in STUDY if key != "question"),
+    ({"study": {**STUDY, "seed": float("nan")}}, "study.seed: input should be a valid integer"),
+    ({"study": {**STUDY, "seed": "7"}}, "study.seed: input should be a valid integer"),
+    ({"study": {**STUDY, "conditions": ["vs"]}}, "study.conditions.0: input should be"),
+    (
+        {"study": {**STUDY, "scenario": {**DONATION, "scale": {**DONATION["scale"], "low": 500}}}},
+        "study.scenario.scale: value error, low = 500",
+    ),
+    ({"prompts": ["Ask."]}, "prompts: input should be a valid dictionary"),
+    ({"starts": ["yesterday"]}, "starts.0: input should be"),
+    ({"conversations": [{}]}, "conversations.0.id: field required"),
+]
 
 
 def call(step, text="hello"):
@@ -109,12 +132,49 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path):
             list(RunFolder(tmp_path).journal_rows() if part == "journal" else RunFolder(tmp_path).transcripts())
 
 
-@pytest.mark.parametrize("row", [b"{}\n", b"[]\n", b'{"conversation": "c", "call": {"step": "t000.0"}}\n'])
-def test_a_journal_row_of_another_form_is_refused(tmp_path, row):
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("{}", "is no row of a journal"),
+        ("[]", "is no row of a journal"),
+        ('{"conversation": "c", "call": {"step": "t000.0"}}', "is no row of a journal"),
+        ('{"conversation": "c", "request": "r", "call": {}}', "is no row of a journal"),
+        ('{"conversation": "c", "request": "r", "call": 3}', "is no row of a journal"),
+        ('{"conversation": [], "void": "t001"}', "is no row of a journal: .*conversation: input should be a valid string"),
+        ("[" * 100_000, r"is no JSON \(it is nested too deeply\)"),
+    ],
+)
+def test_a_journal_row_of_another_form_is_refused(tmp_path, row, sentence):
     (tmp_path / "journal").mkdir()
-    (tmp_path / "journal" / "00001.jsonl").write_bytes(row)
-    with pytest.raises(RunFolderError, match=r"00001\.jsonl, line 1: is no row of a journal"):
+    (tmp_path / "journal" / "00001.jsonl").write_text(f"{row}\n")
+    with pytest.raises(RunFolderError, match=rf"00001\.jsonl, line 1: {sentence}.*: put it back from a copy"):
         write(tmp_path)
+
+
+def test_a_transcript_that_is_not_in_the_plan_is_named(tmp_path):
+    async def start(writer):
+        writer.write_manifest({**MANIFEST, "conversations": [{"id": "one"}]})
+
+    write(tmp_path, start, lambda w: w.add_transcript(transcript("one")))
+    assert len(RunFolder(tmp_path).transcripts()) == 1
+    write(tmp_path, lambda w: w.add_transcript(transcript("other")))
+    with pytest.raises(RunFolderError, match=r"00002\.jsonl, line 1: conversation 'other' is not in the plan of manifest\.json"):
+        RunFolder(tmp_path).transcripts()
+
+
+@pytest.mark.parametrize("part", ["journal", "transcripts"])
+def test_what_is_there_but_cannot_be_read_is_not_taken_for_nothing(tmp_path, part):
+    def read():
+        return list(RunFolder(tmp_path).journal_rows() if part == "journal" else RunFolder(tmp_path).transcripts())
+
+    assert read() == []
+    (tmp_path / part).write_text("")
+    with pytest.raises(RunFolderError, match=f"{part}: cannot be read: Not a directory"):
+        read()
+    (tmp_path / part).unlink()
+    (tmp_path / part / "00007.jsonl").mkdir(parents=True)
+    with pytest.raises(RunFolderError, match=r"00007\.jsonl: cannot be read: Is a directory"):
+        read()
 
 
 def test_an_answer_is_found_again_and_only_for_the_same_request(tmp_path):
@@ -221,11 +281,11 @@ asyncio.run(start())
 
 def test_the_manifest_is_read_back_and_replaced_whole(tmp_path):
     async def twice(writer):
-        writer.write_manifest({"study": {"question": "ä?"}, "conversations": [], "starts": []})
-        writer.write_manifest({"study": {"question": "second"}, "conversations": [], "starts": []})
+        for question in ("ä?", "second"):
+            writer.write_manifest({"study": {**STUDY, "question": question}, "conversations": [], "starts": []})
 
     write(tmp_path, twice)
-    assert RunFolder(tmp_path).manifest() == {"format": FORMAT, "study": {"question": "second"}, "conversations": [], "starts": []}
+    assert RunFolder(tmp_path).manifest() == {**MANIFEST, "study": {**STUDY, "question": "second"}}
     assert not list(tmp_path.glob("*.tmp"))
 
 
@@ -235,7 +295,9 @@ def test_the_manifest_is_read_back_and_replaced_whole(tmp_path):
         (None, "is no run folder: it has no manifest.json; a run makes one"),
         ("{", "manifest.json: cannot be read: "),
         ("[]", f"manifest.json: format None, expected {FORMAT}; it was written by another version of vs_sim"),
-        (json.dumps({"format": FORMAT, "study": 3}), "manifest.json: study is missing or damaged"),
+        (json.dumps({"format": FORMAT, "study": 3}), "manifest.json: study: input should be"),
+        ("[" * 100_000, "manifest.json: cannot be read: it is nested too deeply"),
+        *((json.dumps({**MANIFEST, **changed}), f"manifest.json: {sentence}") for changed, sentence in DAMAGED),
         (json.dumps({"format": 99}), f"manifest.json: format 99, expected {FORMAT}"),
     ],
 )

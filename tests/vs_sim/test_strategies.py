@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.endpoint import RESET
+from tests.runs import DONATION
 from tests.strategy_runs import ASK, PITY, SAID, THANKS, fits, labels, reference_of, run_of, transcript
 from vs_sim import prompts, second_reader
 from vs_sim.errors import InputError, ReplyError, RunFolderError, StudyError
@@ -205,7 +206,7 @@ def test_what_cannot_be_labelled_is_said(tmp_path):
 
 
 def test_another_scenario_than_a_donation_is_refused(tmp_path):
-    folder = run_of(tmp_path / "run", [transcript("a")], scenario={"scale": {"unit": "points"}})
+    folder = run_of(tmp_path / "run", [transcript("a")], scenario={**DONATION, "scale": {**DONATION["scale"], "unit": "points"}})
     with pytest.raises(
         RunFolderError, match="run: the strategies are defined for a persuader who asks for a donation; this scenario's unit is 'points'"
     ):

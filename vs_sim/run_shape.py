@@ -1,0 +1,106 @@
+"""What the files of a run folder must hold, whoever reads them: checked once, so that damage is a sentence and never a surprise later.
+
+Further keys are let through: what a study may say grows, and each reader checks what it alone needs.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from vs_sim.records import Call, Record
+from vs_sim.scenario import Scale
+
+_Name = Annotated[str, Field(min_length=1)]
+
+
+class _Named(BaseModel):
+    name: _Name
+
+
+class _Identified(BaseModel):
+    id: _Name
+
+
+class _Scenario(BaseModel):
+    about: str
+    scale: Scale
+    prompts: dict[str, str]
+
+
+class _Study(BaseModel):
+    seed: Annotated[int, Field(strict=True)]
+    outcome: Literal["actual", "stated"]
+    scenario: _Scenario
+    persuader_model: _Name
+    persuadee_models: Annotated[list[_Name], Field(min_length=1)]
+    conditions: Annotated[list[_Named], Field(min_length=1)]
+    rounds: Annotated[int, Field(strict=True, ge=1)]
+    persuaders: list[_Identified] = []  # of people, a reference keeps them in files of their own
+    persuadees: list[_Identified] = []
+
+
+class _Start(BaseModel):
+    at: str | None = None
+    run: dict[str, Any] = {}
+    versions: dict[str, str | None] = {}
+    git_commit: str | None = None
+
+
+class _Manifest(BaseModel):
+    study: _Study
+    conversations: list[_Identified]
+    starts: list[_Start]
+    prompts: dict[str, str] = {}
+
+
+class _Answer(Record):
+    conversation: str
+    request: str
+    call: Call
+
+
+class _Void(Record):
+    conversation: str
+    void: str
+
+
+_ROW: TypeAdapter[_Answer | _Void] = TypeAdapter(_Answer | _Void)
+
+
+def read_json(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply to be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def damage_of_manifest(data: dict[str, Any]) -> str | None:
+    """What is wrong with a manifest, as ``"study.seed: input should be a valid integer"``; None if all that is read is there."""
+    try:
+        _Manifest.model_validate(data)
+    except ValidationError as error:
+        return _first(error)
+    return None
+
+
+def damage_of_row(row: object) -> str | None:
+    """What is wrong with a row of the journal; None for an answer, or a turn whose answers are asked for again."""
+    try:
+        _ROW.validate_python(row)
+    except ValidationError as error:
+        return _first(error)
+    return None
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("_"))
+    return f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}"
