@@ -63,6 +63,12 @@ def unit_of(metric: str, scale: Scale) -> str:
     return scale.unit if metric in ("mean", "mean_positive", "median", "wasserstein") else "share"
 
 
+def summaries_on(scale: Scale) -> dict[str, Summary]:
+    """`SUMMARIES`, where nothing is the lowest amount of the scale."""
+    lowest = {"share_zero": partial(share_zero_of, low=scale.low), "mean_positive": partial(mean_positive_of, low=scale.low)}
+    return {**SUMMARIES, **lowest}
+
+
 def distances_on(scale: Scale) -> dict[str, Distance]:
     """`DISTANCES`, with the bins of the scale."""
     return {**DISTANCES, "l1_bins": partial(l1_bins_of, edges=scale.edges)}
@@ -238,7 +244,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
                 update={
                     "floor_mean": floor.mean if floor else None,
                     "floor_q95": floor.q95 if floor else None,
-                    "baseline_zero": _constant(distance, 0, human.cents),
+                    "baseline_zero": _constant(distance, human.scale.low, human.cents),
                     "baseline_median": _constant(distance, median, human.cents),
                 }
             )
@@ -317,7 +323,7 @@ class _People:
 
 def _summary(name: str, people: _People) -> tuple[Metric, Interval | None]:
     """A summary of both sides and their difference, with the 90 % interval of the difference."""
-    summary = SUMMARIES[name]
+    summary = summaries_on(people.scale)[name]
     value = _known(summary(people.support, people.counts)) if people.counts.any() else None
     human = _known(summary(people.support, people.human_counts)) if people.human_counts.any() else None
     human_resampled = None if people.human_draws is None else summary(people.support, people.human_draws)
@@ -418,7 +424,7 @@ def _matched(arm: Arm, people: HumanSample, rng: np.random.Generator, n_resample
         high=high,
         floor_mean=floor.mean,
         floor_q95=floor.q95,
-        baseline_zero=l1_per_dialogue(np.zeros_like(human), human),
+        baseline_zero=l1_per_dialogue(np.full_like(human, people.scale.low), human),
         baseline_median=l1_per_dialogue(np.full_like(human, median), human),
         baseline_shuffled=shuffled_l1(human),
     ), len(pairs)

@@ -73,7 +73,7 @@ def bin_shares_of(support: Cents, counts: npt.ArrayLike, edges: Sequence[int] = 
     if array.ndim != 1 or array.size == 0 or not np.issubdtype(array.dtype, np.integer) or (np.diff(array) <= 0).any():
         raise ValueError(f"edges are {edges!r}, expected whole cents (integers) in rising order")
     if support[0] < array[0]:
-        raise ValueError(f"a donation of {int(support[0])!r} cents lies below the first edge {int(array[0])!r}: lower the first edge")
+        raise ValueError(f"an amount of {int(support[0])!r} lies below the first edge {int(array[0])!r}: lower the first edge")
     bin_of = np.searchsorted(array, support, side="right") - 1
     into = (bin_of[:, None] == np.arange(len(array))).astype(np.float64)
     return np.asarray(shares(counts) @ into)
@@ -88,9 +88,9 @@ def _ecdf_gap(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
     return np.asarray(np.cumsum(shares(a), axis=-1) - np.cumsum(shares(b), axis=-1))
 
 
-def share_zero_of(support: Cents, counts: npt.ArrayLike) -> Floats:
-    """Share of donations of exactly 0 cents, shape (...), of frequency tables, shape (..., S)."""
-    return np.asarray(shares(counts)[..., support == 0].sum(axis=-1))
+def share_zero_of(support: Cents, counts: npt.ArrayLike, low: int = 0) -> Floats:
+    """Share of exactly the lowest amount that there is, shape (...), of frequency tables, shape (..., S)."""
+    return np.asarray(shares(counts)[..., support == low].sum(axis=-1))
 
 
 def mean_of(support: Cents, counts: npt.ArrayLike) -> Floats:
@@ -98,9 +98,9 @@ def mean_of(support: Cents, counts: npt.ArrayLike) -> Floats:
     return np.asarray(shares(counts) @ support)
 
 
-def mean_positive_of(support: Cents, counts: npt.ArrayLike) -> Floats:
-    """Mean of the donations above 0 in cents, shape (...), of frequency tables, shape (..., S); NaN where there are none."""
-    positive = np.where(support > 0, counts, 0).astype(np.float64)
+def mean_positive_of(support: Cents, counts: npt.ArrayLike, low: int = 0) -> Floats:
+    """Mean of what is above the lowest amount, shape (...), of frequency tables, shape (..., S); NaN where nothing is."""
+    positive = np.where(support > low, counts, 0).astype(np.float64)
     n_positive = positive.sum(axis=-1)
     with np.errstate(invalid="ignore"):
         return np.asarray((positive @ support) / n_positive)

@@ -21,7 +21,7 @@ class Metric(Record):
         floor_mean, floor_q95: what as many humans as the conversations are worth score against the humans, mean and 95 % quantile;
             None for summaries. Conversations of one persona are not independent, so replicates do not lower the floor. Of
             ``l1_per_dialogue`` what humans who are paired at random score, which is no bound: a constant scores better.
-        baseline_zero: what "everybody gives nothing" scores; None for summaries.
+        baseline_zero: what "everybody gives the lowest amount of the scale" scores; None for summaries.
         baseline_median: what "everybody gives the human median" scores; None for summaries.
         baseline_shuffled: what the matched humans themselves score in random order, on average; None but for ``l1_per_dialogue``: whole
             distributions do not change with the order.

@@ -81,8 +81,15 @@ def p_value(p: float | None) -> str:
 
 
 def zero(scale: Scale) -> str:
-    """Nothing, on that scale."""
-    return "$0" if scale.money else "0"
+    """The lowest amount on that scale, which is nothing on most: ``$0``, ``0``, ``10``."""
+    if scale.money:
+        return "$0" if scale.low == 0 else scale.text(scale.low)
+    return str(scale.low)
+
+
+def above_zero(scale: Scale) -> str:
+    """How the mean of everything above the lowest amount is called."""
+    return f"mean above {zero(scale)}" if scale.low else "mean of those > 0"
 
 
 def most(scale: Scale) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from analysis.compare import SUMMARIES, clean, distances_on, unit_of
+from analysis.compare import clean, distances_on, summaries_on, unit_of
 from analysis.distance import Floats, tabulate
 from analysis.samples import Arm, Cents, Cleaning, HumanSample, Which
 from analysis.uncertainty import Interval, bootstrap_table, distance_interval, percentile_interval, permutation_ps, upper_p
@@ -139,7 +139,7 @@ def _differences(
     swapped = rng_swap.integers(2, size=(n_resamples, n_personas)) @ (tables[1] - tables[0])
 
     found = []
-    for name, summary in SUMMARIES.items():
+    for name, summary in summaries_on(sample.scale).items():
         of = partial(summary, support)
         value = float(of(both[1]) - of(both[0]))
         interval = (

@@ -8,7 +8,7 @@ from analysis.compare import Comparison, exact_shares
 from analysis.grid import Grid, too_few
 from analysis.latex import Table
 from analysis.metric import Metric
-from analysis.numbers import NONE, cleaning_rule, exact_note, interval, number, p_value, zero
+from analysis.numbers import NONE, above_zero, cleaning_rule, exact_note, interval, number, p_value, zero
 from analysis.pairs import Difference
 from analysis.run_facts import RunFacts
 from vs_sim.records import printable
@@ -22,7 +22,7 @@ Rows = list[tuple[str, ...]]
 
 def summaries(scale: Scale) -> dict[str, str]:
     """Metric -> title, of what is computed for each side alone."""
-    return {"share_zero": f"share of {zero(scale)}", "mean": "mean", "mean_positive": "mean of those > 0", "median": "median"}
+    return {"share_zero": f"share of {zero(scale)}", "mean": "mean", "mean_positive": above_zero(scale), "median": "median"}
 
 
 def tables(grid: Grid, facts: RunFacts) -> list[Table]:
@@ -74,7 +74,7 @@ def _summary(grid: Grid) -> Table:
             rows.append(("", "", "", *(interval(m.unit, m.low, m.high) for m in metrics)))
     return Table(
         name="summary",
-        caption=f"{_what(first)}: share of {zero(first.scale)}, mean, mean of those above 0, and median, in {_unit(first.scale)}, with "
+        caption=f"{_what(first)}: share of {zero(first.scale)}, mean, {above_zero(first.scale)}, and median, in {_unit(first.scale)}, with "
         "95 % intervals.",
         columns=("", "n", "missing", *summaries(first.scale).values()),
         rows=tuple(row for row in rows if len(row) < 3 or any(row)),

@@ -14,13 +14,11 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.compare import Comparison
-from analysis.numbers import zero
+from analysis.numbers import above_zero, zero
 from analysis.plots import BAND, FONT, HUMAN_EDGE, SMALL, STYLES, WIDTH_INCHES, Style
 
 TITLES = {
-    "share_zero": "share of ",
     "mean": "mean",
-    "mean_positive": "mean of those > 0",
     "median": "median",
     "ks": "KS",
     "l1_per_dialogue": "L1 per dialogue",
@@ -94,7 +92,7 @@ def draw_forest(ax: Axes, rows: Sequence[Row], name: str) -> None:
     Args:
         ax: where to draw.
         rows: see `rows`.
-        name: of the metric, a key of `TITLES`.
+        name: of the metric, one of `metrics`.
     """
     bottom = rows[-1].place + 0.7
     human = next((m for row in rows if (m := row.comparison.metric(name)).human is not None), None)
@@ -136,7 +134,8 @@ def draw_forest(ax: Axes, rows: Sequence[Row], name: str) -> None:
     ax.tick_params(axis="x", labelsize=SMALL, width=0.6, length=2.5, pad=2)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.spines["bottom"].set_linewidth(0.6)
-    title = TITLES[name] + (zero(rows[0].comparison.scale) if name == "share_zero" else "")
+    scale = rows[0].comparison.scale
+    title = {"share_zero": f"share of {zero(scale)}", "mean_positive": above_zero(scale)}.get(name) or TITLES[name]
     ax.set_title(title, fontsize=FONT - 0.5, loc="left", pad=3, parse_math=False)
 
 

@@ -35,7 +35,7 @@ class Estimate(Record):
         basis: ``"recorded"``: the amounts as drawn; ``"last draw, recorded rule"``: what the recorded decision distributions let expect,
             with the noise of the last draw gone; ``"last draw, other rule"``: the same under the other rule, the chats as they went;
             ``"all draws, other rule"``: the other rule in every turn of the persuadee and in the decision, by weighted conversations.
-        mean, share_zero, ks: mean in units of the scale, share of 0, and KS distance from the humans (None without human
+        mean, share_zero, ks: mean in units of the scale, share of the lowest amount, and KS distance from the humans (None without human
             data), each with a 95 % bootstrap interval in which whole personas (and, for KS, the humans) are resampled; value None if
             refused. That of KS reaches down to 0 where it may be
             chance alone: for ``"recorded"`` where the permutation p is above .05, otherwise where KS is at most the 95 % quantile of the
@@ -260,7 +260,7 @@ def _estimate(
     ess = effective_number(weights)
     rng, rng_human = np.random.default_rng(seed).spawn(2)
     drawn = resampled_sums(table * weights[:, None], personas, rng=rng, n_resamples=n_resamples)
-    mean, share_zero = float(mean_of(support, counts)), float(share_zero_of(support, counts))
+    mean, share_zero = float(mean_of(support, counts)), float(share_zero_of(support, counts, human.scale.low))
     ks = float(ks_of(support, counts, human_counts)) if human.n else None
     intervals: tuple[Interval | None, ...] = (None, None, None)
     if drawn is not None:
@@ -273,7 +273,11 @@ def _estimate(
             if p is None:
                 p = 1.0 if ks <= _floor(human, n, seed, n_resamples).q95 else 0.0
             of_ks = distance_interval(ks_of(support, drawn, human_draws), ks, p, n=n)
-        intervals = (percentile_interval(mean_of(support, drawn), n=n), percentile_interval(share_zero_of(support, drawn), n=n), of_ks)
+        intervals = (
+            percentile_interval(mean_of(support, drawn), n=n),
+            percentile_interval(share_zero_of(support, drawn, human.scale.low), n=n),
+            of_ks,
+        )
     numbers = []
     for name, value, interval in zip(("mean", "share_zero", "ks"), (mean, share_zero, ks), intervals, strict=True):
         low, high = interval or (None, None)

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.compare import Comparison, exact_shares
 from analysis.grid import Grid, too_few
 from analysis.metric import Metric
-from analysis.numbers import NONE, cell, cleaning_rule, equivalence, exact_note, number, p_value, zero
+from analysis.numbers import NONE, above_zero, cell, cleaning_rule, equivalence, exact_note, number, p_value, zero
 from analysis.pairs import Difference
 from analysis.prose import counted
 from vs_sim.terminal import WIDTH, columns, filled, wrapped
@@ -133,7 +133,7 @@ def render(grid: Grid) -> str:
     scale = first.scale
     what, unit = WHICH[first.which].format(scale.name), "dollars" if scale.money else scale.unit
     lines = [f"{what}, in {unit}, with 95 % intervals", ""]
-    lines.append(_line("", "n", f"share of {zero(scale)}", "mean", "mean of those > 0", "median"))
+    lines.append(_line("", "n", f"share of {zero(scale)}", "mean", above_zero(scale), "median"))
     summaries = ("share_zero", "mean", "mean_positive", "median")
     if first.n_human:
         human = [first.metric(name) for name in summaries]
@@ -206,7 +206,7 @@ def _pairs(grid: Grid) -> list[str]:
         lines = ["Paired differences from the first condition: same personas, same seeds"]
         lines += ["(a distance below 0 is nearer to the humans)", ""]
     else:
-        names, heads = ("share_zero", "mean", "mean_positive", "median"), [*heads[:2], "mean of those > 0", "median"]
+        names, heads = ("share_zero", "mean", "mean_positive", "median"), [*heads[:2], above_zero(first.scale), "median"]
         lines = ["Paired differences from the first condition: same personas, same seeds", ""]
     lines.append(_wide("", *heads))
     for i, pair in enumerate(grid.pairs):

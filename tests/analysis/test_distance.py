@@ -113,7 +113,7 @@ def test_edges_must_be_rising_whole_cents(edges: tuple[int, ...]) -> None:
 
 
 def test_donation_below_the_first_edge_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"a donation of 5 cents lies below the first edge 10: lower the first edge"):
+    with pytest.raises(ValueError, match=r"an amount of 5 lies below the first edge 10: lower the first edge"):
         l1_bins([5], [20], (10, 20))
 
 
