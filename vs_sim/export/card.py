@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
 from vs_sim.columns import ABOUT
 from vs_sim.human.reference import CITATION, LICENCE, SOURCE
@@ -26,8 +26,9 @@ def card(run: Run, to: str, n_rows: Mapping[str, int]) -> str:
         n_rows: name of each table or part -> rows.
     """
     study = run.manifest["study"]
-    human = run.reference is not None
-    title = "Human dialogues" if human else "Simulated dialogues"
+    title = {"both": "Human dialogues", "neither": "Simulated dialogues"}.get(
+        people_in(run), "Dialogues between people and language models"
+    )
     sections = {
         "": _what(run),
         "Question": _paragraphs(
@@ -43,6 +44,16 @@ def card(run: Run, to: str, n_rows: Mapping[str, int]) -> str:
     return f"# {title}\n\n" + "\n".join((f"## {name}\n\n" if name else "") + text for name, text in sections.items())
 
 
+def people_in(run: Run) -> Literal["both", "persuaders", "persuadees", "neither"]:
+    """The roles that people had; a language model had the other."""
+    study = run.manifest["study"]
+    persuaders = run.reference is not None or is_person(study.get("persuader_model", ""))
+    persuadees = run.reference is not None or any(map(is_person, study.get("persuadee_models", [])))
+    if persuaders and persuadees:
+        return "both"
+    return "persuaders" if persuaders else "persuadees" if persuadees else "neither"
+
+
 def front_matter(run: Run, tables: Sequence[str], content_sha256: str) -> str:
     """The YAML header from which the Hugging Face library `datasets` and its hub read which file is which table.
 
@@ -52,11 +63,14 @@ def front_matter(run: Run, tables: Sequence[str], content_sha256: str) -> str:
     human = run.reference is not None
     lines = ["---", f"pretty_name: {json.dumps(_line(run.manifest['study'].get('question', 'dialogues')))}"]
     lines += ["license: apache-2.0"] if human else []
-    lines += ["tags:", "- dialogue", "- persuasion", *([] if human else ["- synthetic", "- simulated-participants"]), "configs:"]
+    lines += ["tags:", "- dialogue", "- persuasion", *_TAGS[people_in(run)], "configs:"]
     for name in tables:
         lines += [f"- config_name: {name}", f"  description: tables of sha256 {content_sha256}", f"  data_files: {name}.parquet"]
         lines += ["  default: true"] if name == tables[0] else []
     return "\n".join([*(lines if tables else lines[:-1]), "---", "", ""])
+
+
+_TAGS = {"both": (), "persuaders": ("- human-ai",), "persuadees": ("- human-ai",), "neither": ("- synthetic", "- simulated-participants")}
 
 
 def _line(text: object) -> str:
@@ -178,7 +192,7 @@ def _limits(run: Run) -> str:
             "They are public since 2019, so that language models may have been trained on them.",
         )
     return _items(
-        "Simulated people are no evidence about people, unless a comparison with human data says how far they are alike.",
+        _EVIDENCE[people_in(run)],
         *(
             ["PersuasionForGood is public since 2019: models may have been trained on its dialogues and donations."]
             if _as_in_p4g(run)
@@ -193,6 +207,16 @@ def _limits(run: Run) -> str:
         "Texts of models are unchecked: they may be false, offensive, or contain markup, control characters and formulas.",
         "Failure messages may name the address of an endpoint; look before you publish.",
     )
+
+
+_EVIDENCE = {
+    "both": "Persuaders and persuadees are people.",
+    "persuaders": "The persuaders are people, who were told that a language model answers; the persuadees are simulated, and what they say "
+    "and decide is no evidence about people.",
+    "persuadees": "The persuadees are people, who were told that a language model writes the other messages: a difference from people who "
+    "talked with people may be what people do with a machine. The persuaders are simulated.",
+    "neither": "Simulated people are no evidence about people, unless a comparison with human data says how far they are alike.",
+}
 
 
 def _years(run: Run) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vs_sim.columns import rows_of
+from vs_sim.export.card import people_in
 from vs_sim.human.reference import Annotation, load_human, person
 from vs_sim.load import Run
 
@@ -69,7 +70,8 @@ def write_convokit(run: Run, folder: Path) -> dict[str, int]:
     }
     corpus = {
         "name": run.manifest["study"].get("question", ""),
-        "simulated": run.reference is None,
+        "simulated": people_in(run) == "neither",
+        "people": people_in(run),
         "n_planned": len(run.conversations),
         "n_conversations": len(talks),
         "n_complete": int((run.conversations["status"] == "complete").sum()),

@@ -1,0 +1,36 @@
+"""Exports of what people played: they are told from simulated ones, whichever role people had."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runs import MODEL, spec, transcript, written
+from vs_sim.export.files import export_run
+from vs_sim.load import load_run
+
+PERSON = "human:terminal"
+
+
+def played(path: Path, **models: Any) -> Path:
+    return written(path, [transcript(spec("a"), "Hello", "Hm.")], **models)
+
+
+@pytest.mark.parametrize(
+    ("models", "people", "limit"),
+    [
+        ({"persuadee_models": [PERSON]}, "persuadees", "The persuadees are people"),
+        ({"persuader_model": PERSON}, "persuaders", "The persuaders are people"),
+        ({"persuadee_models": [MODEL]}, "neither", "Simulated people are no evidence"),
+    ],
+)
+def test_whether_people_spoke_is_said_everywhere(tmp_path: Path, models: dict[str, Any], people: str, limit: str) -> None:
+    run = load_run(played(tmp_path / "run", **models))
+    corpus = json.loads((export_run(run, "convokit", tmp_path / "corpus").path / "corpus.json").read_text("utf-8"))
+    assert (corpus["simulated"], corpus["people"]) == (people == "neither", people)
+    text = (export_run(run, "hf", tmp_path / "hf").path / "README.md").read_text("utf-8")
+    simulated = people == "neither"
+    assert ("- synthetic" in text) is ("- simulated-participants" in text) is ("# Simulated dialogues" in text) is simulated
+    assert ("# Dialogues between people and language models" in text) is ("- human-ai" in text) is not simulated
+    assert limit in " ".join(text.split()) and ("Simulated people are no evidence" in text) is simulated
