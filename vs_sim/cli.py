@@ -55,6 +55,9 @@ def exit_code(name: str, work: Callable[[], int]) -> int:
     """
     from vs_sim.errors import VsSimError
 
+    for closed in ("stdout", "stderr"):
+        if getattr(sys, closed) is None:  # as `>&-` leaves it
+            setattr(sys, closed, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  for as long as the process lives
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows escapes; it never stops a run
             stream.reconfigure(errors="backslashreplace")

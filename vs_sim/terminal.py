@@ -94,20 +94,26 @@ def wrapped(text: str, width: int = WIDTH, *, indent: str = "") -> list[str]:
 
 def _page(text: str) -> bool:
     """Whether a pager has shown the text."""
-    command = shlex.split(os.environ.get("PAGER", "less"))
+    try:
+        command = shlex.split(os.environ.get("PAGER", "less"))
+    except ValueError:  # a quotation mark without its other one
+        return False
     if not command or shutil.which(command[0]) is None:
         return False
     sys.stdout.flush()
     # What git gives less, too: colours as they are, and the text stays on the screen.
-    pager = subprocess.Popen(  # noqa: S603
-        command,
-        stdin=subprocess.PIPE,
-        stdout=sys.stdout,
-        env={"LESS": "FRX", **os.environ},
-        text=True,
-        encoding="utf-8",
-        errors="backslashreplace",
-    )
+    try:
+        pager = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.PIPE,
+            stdout=sys.stdout,
+            env={"LESS": "FRX", **os.environ},
+            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+        )
+    except OSError:  # a file that is no program
+        return False
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the pager's: it stops a search there
     try:
         pager.communicate(text)  # also if the reader leaves before the end

@@ -145,6 +145,11 @@ def test_a_place_that_cannot_be_written_is_said(run: RunFolder, tmp_path: Path, 
     assert "cannot be written" in capsys.readouterr().err
 
 
+def test_a_report_has_a_name(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run.path), "--out", ""]) == 2
+    assert "--out '.': is no name of a file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "lock", "journal/00001.jsonl", "notes.html"])
 def test_nothing_but_an_earlier_report_is_overwritten(
     run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str

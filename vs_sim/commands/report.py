@@ -44,6 +44,8 @@ def _report(arguments: argparse.Namespace) -> int:
     from vs_sim.errors import InputError
 
     out = arguments.out or arguments.runs[0] / "report.html"
+    if not out.name:
+        raise InputError(f"--out {str(out)!r}: is no name of a file; expected one such as report.html")
     _outside(out, arguments.runs)
     with writing(out):
         replaceable(out)
