@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from vs_sim.records import Record, Transcript, VerbalizedDistribution, is_person
+from vs_sim.records import Record, Transcript, VerbalizedDistribution, is_person, printable
 from vs_sim.show import arm_name
 from vs_sim.store import RunFolder
 from vs_sim.terminal import Line, wrapped
@@ -100,10 +100,10 @@ class Status(Record):
         written = f", last written {_ago(self.last_written)}" if self.last_written else ""
         lines = [Line(f"run {self.run}: {held}{written}", "bold")]
         for arm in self.arms:
-            kinds = ", ".join(f"{kind} {n}" for kind, n in sorted(arm.failures.items()))
+            kinds = ", ".join(f"{printable(kind)} {n}" for kind, n in sorted(arm.failures.items()))
             lines.append(
                 Line(
-                    f"  {arm.arm}: {arm.n_complete} of {arm.n_planned} complete"
+                    f"  {printable(arm.arm)}: {arm.n_complete} of {arm.n_planned} complete"
                     + (f", {arm.n_begun} begun" if arm.n_begun else "")
                     + (f", {arm.n_failed} failed ({kinds})" if arm.n_failed else ""),
                     "red" if arm.n_failed else "green" if arm.n_complete == arm.n_planned else "",

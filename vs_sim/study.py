@@ -17,7 +17,8 @@ from vs_sim.personas import Persona, load_personas
 from vs_sim.records import Record
 from vs_sim.scenario import DEFAULT, Scenario, load_scenario
 
-ModelName = Annotated[str, Field(pattern=r"^[a-z0-9_]+:.+$")]
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9_]+:[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$")]
+"""``"provider:model"`` without control characters: it is printed, and a terminal would obey them."""
 
 
 _ADDRESS = r"^https?://[^@?#\s]+$"

@@ -187,6 +187,11 @@ def test_a_pager_shows_what_is_longer_than_the_screen_and_nothing_else(on_a_term
     assert "paged:" not in on_a_terminal("show", run, long_one.spec.id, "--no-pager", **pager)
     assert "paged:" not in on_a_terminal("show", run, **pager), "eight lines fit"
     assert "stop reason" in on_a_terminal("show", run, long_one.spec.id, PAGER="no-such-pager"), "shown all the same"
+    assert "stop reason" in on_a_terminal("show", run, long_one.spec.id, PAGER="'")
+    broken = run.parent / "pager"
+    broken.write_bytes(b"\x7fELF")
+    broken.chmod(0o755)
+    assert "stop reason" in on_a_terminal("show", run, long_one.spec.id, PAGER=str(broken))
     assert on_a_terminal("show", run, long_one.spec.id, PAGER="true") == "", "a reader who leaves at once is no error"
 
 
@@ -209,6 +214,19 @@ def test_a_reader_who_leaves_is_no_error(run, tmp_path):
     command = f"set -o pipefail; {sys.executable} -m vs_sim.cli show {run} | true"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_name_in_a_plan_steers_the_terminal(command, run):
+    plan = run / "manifest.json"
+    plan.write_text(plan.read_text("utf-8").replace("scripted:donation", "scripted:\\u001b]0;pwn\\u0007x"), "utf-8")
+    code, out, _ = command("status", run)
+    assert code == 0 and "pwn" in out and "\x1b" not in out and "\x07" not in out
+
+
+def test_a_closed_output_is_no_error(run, tmp_path):
+    command = f"{sys.executable} -m vs_sim.cli status {run} >&-; echo $?"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 def test_a_run_draws_no_bars_where_no_line_can_be_redrawn(command, study_folder, monkeypatch):

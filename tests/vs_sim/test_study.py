@@ -113,7 +113,7 @@ def test_a_model_without_provider_is_refused(study_folder: StudyFolder) -> None:
     assert refused(path, model="gpt-4.1").startswith("model 'gpt-4.1' has no provider; write provider:model")
 
 
-@pytest.mark.parametrize("model", [":gpt-4.1", "openai:", "OpenAI:gpt-4.1"])
+@pytest.mark.parametrize("model", [":gpt-4.1", "openai:", "OpenAI:gpt-4.1", "scripted:\x1b]0;pwn\x07x", "openai:x\u202ey"])
 def test_a_model_given_by_hand_is_held_to_the_same_form(study_folder: StudyFolder, model: str) -> None:
     sentence = refused(study_folder.write(), model=model)
     assert repr(model) in sentence
