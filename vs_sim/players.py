@@ -96,6 +96,10 @@ def next_play(
         RunFolderError: the folder is not of people who played this role.
     """
     arm = _arm(study, role, condition)
+    if participant is not None and (not participant or "-as-" in participant):
+        raise InputError(
+            f"participant {participant!r}: expected a pseudonym such as P001, not empty and without '-as-', which a persona adds"
+        )
     earlier = folder.manifest()["study"] if folder.manifest_path.exists() else {}
     begun = folder.planned() if earlier else []
     if any((s.persuader_model if role == "persuader" else s.persuadee_model) != MODEL for s in begun):
@@ -109,7 +113,7 @@ def next_play(
         for spec, id in zip(begun, ids, strict=True)
         if spec.id not in complete
         and spec.condition == arm.name
-        and (id == participant + ending if participant else id.endswith(ending) and _NUMBERED.match(id.removesuffix(ending)))
+        and (id == participant + ending if participant is not None else id.endswith(ending) and _NUMBERED.match(id.removesuffix(ending)))
     ]
     if open_ones:
         spec, id = open_ones[-1]

@@ -334,6 +334,8 @@ def test_a_conversation_that_somebody_left_is_not_anothers(sit, study_folder):
         (["--condition", "vs"], "condition 'vs' is how a model answers as the persuadee; where a person does, leave it out"),
         (["--persona", "eve"], "the study has no persuadee 'eve'; it has ann, ben, cem, dot"),
         (["--participant", "Ann Smith"], "participant 'Ann Smith': expected a pseudonym of letters, digits"),
+        (["--participant", "X-as-ann"], "participant 'X-as-ann': expected a pseudonym such as P001, not empty and without '-as-'"),
+        (["--participant", ""], "participant '': expected a pseudonym"),
         (["--as", "persuader", "--condition", "no"], "the study has no condition 'no'; it has direct, vs"),
     ],
 )
