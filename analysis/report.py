@@ -11,7 +11,7 @@ from analysis.figure_files import Picture
 from analysis.grid import Grid, too_few
 from analysis.latex import Table
 from analysis.measure import BRACKETS, Measured, left_out
-from analysis.numbers import interval, number, p_value
+from analysis.numbers import NONE, amount, interval, number, p_value, zero
 from analysis.probabilities import Diagnostics, Number
 from analysis.run_facts import RunFacts
 from analysis.tables_probabilities import render_calibration, render_diagnostics
@@ -98,9 +98,12 @@ class Report:
         return Table(
             name="overview",
             caption="Every condition of every run, with 95 % intervals.",
-            columns=("", "model", "n", "missing", "share that gives nothing", "mean", "KS (floor)"),
+            columns=("", "model", "n", "missing", "share of the lowest", "mean", "KS (floor)"),
             rows=tuple(rows),
-            notes=("Floor: the 95 % quantile of the KS of as many humans as there are personas against the humans.",),
+            notes=(
+                "Share of the lowest: of the lowest amount that there is.",
+                "Floor: the 95 % quantile of the KS of as many humans as there are personas against the humans.",
+            ),
         )
 
 
@@ -192,7 +195,8 @@ def comparison_lines(grid: Grid) -> tuple[tuple[str, ...], ...]:
                 c.model,
                 f"{c.n:,}",
                 f"{c.n_missing:,}",
-                *(number(m.unit, m.value) for m in (share, mean)),
+                NONE if share.value is None else f"{number(share.unit, share.value)} of {zero(c.scale)}",
+                amount(mean.unit, mean.value) + ("" if c.scale.money or mean.value is None else f" {mean.unit}"),
                 number(ks.unit, ks.value) + floor,
             )
         )

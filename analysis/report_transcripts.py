@@ -74,6 +74,7 @@ def pack(runs: Sequence[Recorded]) -> Packed:
             "name": run.name,
             "unit": "dollars" if scale.money else scale.unit,
             "per": 100 if scale.money else 1,
+            "low": scale.low,
             "personas": _personas(run.study),
         }
         for run, scale in zip(runs, scales, strict=True)

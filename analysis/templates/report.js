@@ -130,7 +130,7 @@
       && (!wanted("model") || row.model === wanted("model"))
       && (!wanted("persona") || row.persona === wanted("persona"))
       && (!wanted("stop") || ending(row) === wanted("stop"))
-      && (!wanted("outcome") || wanted("outcome") === (row.amount === null ? "missing" : row.amount === 0 ? "none" : "some"))
+      && (!wanted("outcome") || wanted("outcome") === (row.amount === null ? "missing" : row.amount === index.runs[row.run].low ? "none" : "some"))
       && (low === null || (row.amount !== null && row.amount >= low))
       && (high === null || (row.amount !== null && row.amount <= high));
   }

@@ -9,21 +9,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.figure_files import Picture
+from analysis.grid import compare_all
 from analysis.latex import Table
-from analysis.report import Block, Report, RunPart
+from analysis.report import Block, Report, RunPart, comparison_lines
 from analysis.report_facts import alerts
 from analysis.report_page import page, table_rows, visible, write
 from analysis.report_transcripts import PER_PART, Packed, Recorded, pack, packed
 from analysis.run_facts import Cell, RunFacts
+from analysis.samples import Arm, no_humans
 from tests.report_runs import HOSTILE, Page, hostile, unpacked
 from vs_sim.errors import InputError
 from vs_sim.records import Call, Candidate, ConversationSpec, Decision, StopReason, Transcript, Turn, Usage, VerbalizedDistribution
-from vs_sim.scenario import DEFAULT, load_scenario
+from vs_sim.scenario import DEFAULT, Scale, load_scenario
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=40) | st.sampled_from([text[:200] for text in HOSTILE])
 """Any text, half characters included."""
@@ -254,6 +257,34 @@ def test_amounts_are_filtered_by_as_they_are_shown() -> None:
     assert [(run["unit"], run["per"]) for run in found["runs"]] == [("dollars", 100), ("%", 1)]
     (index,) = [text for attributes, text in Page(page(report(), NOTHING)).scripts if "index.runs[row.run].per" in text]
     assert "row.amount >= low" in index
+
+
+def test_runs_of_several_scales_stand_beside_each_other_in_their_own_units() -> None:
+    rating = Scale(name="rating", one="a rating", many="ratings", unit="points", low=10, high=50, edges=(10, 30))
+    chance = Scale(name="chance", one="a percentage", many="percentages", unit="%", low=0, high=100, edges=(0, 50))
+    donation = load_scenario(DEFAULT).scale
+    cells = []
+    for scale in (rating, chance, donation):
+        none = Arm("vs", "vs", "m", "actual", np.array([], dtype=np.int64), (), (), (), 2, {"not run": 2})
+        some = replace(none, cents=np.array([10, 50]), personas=("a", "b"), seeds=(1, 2), human_cents=(None, None), missing={})
+        grid = compare_all([replace(none, label="none", condition="none"), some], no_humans(scale, "drop"), seed=1, n_resamples=5)
+        lines = comparison_lines(grid)
+        assert lines[0][4:] == ("-", "-", "-")
+        cells.append(lines[2][4:6])
+    assert cells == [(".500 of 10", "30.0 points"), (".000 of 0", "30.0 %"), (".000 of $0", "$0.30")]
+    whole = report()
+    overview = replace(whole, runs=(whole.runs[0], whole.runs[0])).overview
+    assert overview is not None and overview.columns[4] == "share of the lowest"
+
+
+def test_no_words_of_giving_or_of_people_stand_where_there_may_be_none() -> None:
+    html = page(report(), pack([recorded(transcript())]))
+    for words in ("gave nothing", "gave something", "what people did", "Dialogues of simulated people"):
+        assert words not in html
+    assert "more than the lowest" in html
+    rating = {"name": "r", "one": "a rating", "many": "ratings", "unit": "points", "low": 10, "high": 50, "edges": [10, 30]}
+    other = {**STUDY, "scenario": {**STUDY["scenario"], "humans": None, "scale": rating}}  # type: ignore[dict-item]
+    assert unpacked(pack([Recorded("a", [transcript()], other, {})]).index)["runs"][0]["low"] == 10
 
 
 def test_figures_are_never_narrower_than_their_labels_can_be_read() -> None:
