@@ -178,7 +178,8 @@ def test_the_same_run_gives_the_same_tables_and_texts(bundle: Path, hostile: Pat
     folder = RunFolder(hostile)
     facts = run_facts(folder.manifest(), folder.planned(), folder.transcripts(), folder.journal_rows())
     note = machinery_note(facts.study["persuadee_models"])
-    assert (bundle / "methods.md").read_text("utf-8") == prose.markdown("Methods", methods_text.methods(grid, facts, note, methods_text.FURTHER))
+    said = methods_text.methods(grid, facts, note, methods_text.FURTHER)
+    assert (bundle / "methods.md").read_text("utf-8") == prose.markdown("Methods", said)
     assert (bundle / "results.tex").read_text("utf-8") == prose.latex("Results", results_text.results(grid, facts, note))
     for one in tables(grid, facts):
         captioned = one.model_copy(update={"caption": f"{one.caption} {note}".strip()})
