@@ -34,3 +34,11 @@ def test_whether_people_spoke_is_said_everywhere(tmp_path: Path, models: dict[st
     assert ("- synthetic" in text) is ("- simulated-participants" in text) is ("# Simulated dialogues" in text) is simulated
     assert ("# Dialogues between people and language models" in text) is ("- human-ai" in text) is not simulated
     assert limit in " ".join(text.split()) and ("Simulated people are no evidence" in text) is simulated
+
+
+@pytest.mark.parametrize("question", ["Do people give \U0001f600?", 'Tab\t, "quotes", \\, bell \x07, \u202e back', "next\x85line"])
+def test_the_header_says_the_question_to_a_reader_of_yaml(tmp_path: Path, question: str) -> None:
+    yaml = pytest.importorskip("yaml")
+    run = load_run(played(tmp_path / "run", question=question))
+    header = (export_run(run, "hf", tmp_path / "hf").path / "README.md").read_text("utf-8").split("---\n")[1]
+    assert yaml.safe_load(header)["pretty_name"] == " ".join(question.split())

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any, Literal
 
-from vs_sim.columns import ABOUT
+from vs_sim.columns import ABOUT, whole_characters
 from vs_sim.human.reference import CITATION, LICENCE, SOURCE
 from vs_sim.load import Run
 from vs_sim.records import is_person, machinery_only
@@ -61,7 +61,7 @@ def front_matter(run: Run, tables: Sequence[str], content_sha256: str) -> str:
     digest of the content tells them apart.
     """
     human = run.reference is not None
-    lines = ["---", f"pretty_name: {json.dumps(_line(run.manifest['study'].get('question', 'dialogues')))}"]
+    lines = ["---", f"pretty_name: {_yaml(_line(run.manifest['study'].get('question', 'dialogues')))}"]
     lines += ["license: apache-2.0"] if human else []
     lines += ["tags:", "- dialogue", "- persuasion", *_TAGS[people_in(run)], "configs:"]
     for name in tables:
@@ -71,6 +71,12 @@ def front_matter(run: Run, tables: Sequence[str], content_sha256: str) -> str:
 
 
 _TAGS = {"both": (), "persuaders": ("- human-ai",), "persuadees": ("- human-ai",), "neither": ("- synthetic", "- simulated-participants")}
+
+
+def _yaml(text: str) -> str:
+    """A text in YAML's double quotes: JSON, but for its surrogate pairs, which YAML takes for two characters, and what YAML cannot hold."""
+    quoted = json.dumps(whole_characters(text), ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
 
 
 def _line(text: object) -> str:
