@@ -26,18 +26,20 @@ class _Identified(BaseModel):
 
 class _Scenario(BaseModel):
     about: str
+    humans: Literal["persuasionforgood"] | None = None
     scale: Scale
     prompts: dict[str, str]
 
 
 class _Study(BaseModel):
-    seed: Annotated[int, Field(strict=True)]
+    seed: Annotated[int, Field(strict=True, ge=0)]
     outcome: Literal["actual", "stated"]
     scenario: _Scenario
     persuader_model: _Name
     persuadee_models: Annotated[list[_Name], Field(min_length=1)]
     conditions: Annotated[list[_Named], Field(min_length=1)]
     rounds: Annotated[int, Field(strict=True, ge=1)]
+    margins: dict[str, float] | None = None
     persuaders: list[_Identified] = []  # of people, a reference keeps them in files of their own
     persuadees: list[_Identified] = []
 

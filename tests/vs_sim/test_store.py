@@ -36,6 +36,9 @@ DAMAGED = [
     *((without(key), f"study.{key}: field required") for key in STUDY if key != "question"),
     ({"study": {**STUDY, "seed": float("nan")}}, "study.seed: input should be a valid integer"),
     ({"study": {**STUDY, "seed": "7"}}, "study.seed: input should be a valid integer"),
+    ({"study": {**STUDY, "seed": -1}}, "study.seed: input should be greater than or equal to 0"),
+    ({"study": {**STUDY, "margins": 3}}, "study.margins: input should be a valid dictionary"),
+    ({"study": {**STUDY, "scenario": {**DONATION, "humans": [1]}}}, "study.scenario.humans: input should be 'persuasionforgood'"),
     ({"study": {**STUDY, "conditions": ["vs"]}}, "study.conditions.0: input should be"),
     (
         {"study": {**STUDY, "scenario": {**DONATION, "scale": {**DONATION["scale"], "low": 500}}}},
