@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from analysis.latex import escape
+from vs_sim.export.markdown import escaped
 from vs_sim.records import Record, printable
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
@@ -46,7 +47,7 @@ def cited(paragraphs: Sequence[Paragraph]) -> list[str]:
 
 def markdown(title: str, paragraphs: Sequence[Paragraph]) -> str:
     """The paragraphs as Markdown, with references as Pandoc reads them (``[@key]``)."""
-    body = "\n\n".join(f"## {p.heading}\n\n{_references(_markdown(p.text), '[@', ']')}" for p in paragraphs)
+    body = "\n\n".join(f"## {p.heading}\n\n{_references(escaped(p.text), '[@', ']')}" for p in paragraphs)
     return f"# {title}\n\n{body}\n"
 
 
@@ -54,15 +55,6 @@ def latex(title: str, paragraphs: Sequence[Paragraph]) -> str:
     """The paragraphs as LaTeX, with references as ``\\cite``."""
     body = "\n\n".join(rf"\paragraph{{{escape(p.heading)}.}} {_latex(p.text)}" for p in paragraphs)
     return f"\\subsection*{{{escape(title)}}}\n\n{body}\n"
-
-
-def _markdown(text: str) -> str:
-    """Text that Markdown shows as it is; an underscore within a word means nothing there."""
-    escaped = ""
-    for i, c in enumerate(text):
-        within = c == "_" and 0 < i < len(text) - 1 and text[i - 1].isalnum() and text[i + 1].isalnum()
-        escaped += f"\\{c}" if c in "\\`*_[]<>#|$~^@{}!&" and not within else c
-    return escaped
 
 
 def _latex(text: str) -> str:

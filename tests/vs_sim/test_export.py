@@ -223,7 +223,7 @@ def test_the_card_says_what_is_missing_and_why(tmp_path: Path) -> None:
     path = written(tmp_path / "run", [transcript(spec("a"), "Hello", "Hm."), failed], [spec("c")], question="a | b\n# c")
     text = (export_run(load_run(path), "csv", tmp_path / "out").path / "README.md").read_text("utf-8")
     assert "| vs | openai:talker | 3 | 1 | 1 | 1 | 1 |" in text and "Failed: 1 ReplyError:no_candidates." in text
-    assert "\na | b # c\n" in text  # a text of the study makes no headings
+    assert "\na \\| b \\# c\n" in text  # a text of the study makes no headings
     assert "None is matched to a human." in text and "Never started." in text
 
 

@@ -42,3 +42,15 @@ def test_the_header_says_the_question_to_a_reader_of_yaml(tmp_path: Path, questi
     run = load_run(played(tmp_path / "run", question=question))
     header = (export_run(run, "hf", tmp_path / "hf").path / "README.md").read_text("utf-8").split("---\n")[1]
     assert yaml.safe_load(header)["pretty_name"] == " ".join(question.split())
+
+
+def test_what_others_wrote_is_neither_link_nor_element_nor_edge_of_a_table(tmp_path: Path) -> None:
+    said = "<script>alert(1)</script> [x](javascript:alert(2)) \u202eback bell \x07 end"
+    conditions = [{"name": "a\\|b", "method": "vs_standard", "k": 2, "select": "weighted"}]
+    path = written(
+        tmp_path / "run", [transcript(spec("a", condition="a\\|b"), "Hello", "Hm.")], question=said, prediction=said, conditions=conditions
+    )
+    text = (export_run(load_run(path), "jsonl", tmp_path / "out").path / "README.md").read_text("utf-8")
+    assert text.count("\\<script\\>alert(1)\\</script\\> \\[x\\](javascript:alert(2)) ") == 2
+    assert "\u202e" not in text and "\x07" not in text and "back bell" in " ".join(text.split())
+    assert "| a\\\\\\|b |" in text

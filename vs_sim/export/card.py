@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import Any, Literal
 
 from vs_sim.columns import ABOUT, whole_characters
+from vs_sim.export.markdown import shown
 from vs_sim.human.reference import CITATION, LICENCE, SOURCE
 from vs_sim.load import Run
 from vs_sim.records import is_person, machinery_only
@@ -32,7 +33,8 @@ def card(run: Run, to: str, n_rows: Mapping[str, int]) -> str:
     sections = {
         "": _what(run),
         "Question": _paragraphs(
-            f"{study.get('question', 'not stated')}", f"Prediction, written before the run: {study.get('prediction', 'not stated')}"
+            shown(study.get("question", "not stated")),
+            f"Prediction, written before the run: {shown(study.get('prediction', 'not stated'))}",
         ),
         "What is there and what is missing": _counts(run),
         "How it was made": _made(run),
@@ -104,12 +106,12 @@ def _what(run: Run) -> str:
             f"These are dialogues between people: {run.reference.source}, {run.reference.n_dialogues} dialogues, version "
             f"{run.reference.version[:12]}. One participant was to persuade another to give part of a payment to a charity."
         )
-    about = study["scenario"]["about"]
+    about = shown(study["scenario"]["about"])
     played = _human_players(study)
     if played:
         return _paragraphs(
-            f"People took part in these dialogues ({', '.join(played)}); language models played the others. What people wrote and decided "
-            "is human data: share it only as they agreed to.",
+            f"People took part in these dialogues ({', '.join(map(shown, played))}); language models played the others. What people wrote "
+            "and decided is human data: share it only as they agreed to.",
             about,
         )
     return _paragraphs(
@@ -135,7 +137,7 @@ def _counts(run: Run) -> str:
         cells = [_cell(condition), _cell(model), len(group), *numbers, int(group["decided"].notna().sum())]
         rows.append("| " + " | ".join(map(str, cells)) + " |")
     kinds = frame["failure_kind"].dropna().value_counts()
-    why = f"Failed: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}." if len(kinds) else ""
+    why = f"Failed: {', '.join(f'{n} {shown(kind)}' for kind, n in kinds.items())}." if len(kinds) else ""
     note = (
         f"What failed or was not run has no decision, which is never one of 0. Leave it out of a comparison and say how many it was. {why}"
     )
@@ -145,7 +147,7 @@ def _counts(run: Run) -> str:
 
 
 def _cell(value: object) -> str:
-    return _line(value).replace("|", "\\|")
+    return shown(value)
 
 
 def _made(run: Run) -> str:
@@ -159,8 +161,8 @@ def _made(run: Run) -> str:
     when = [str(start["at"]) for start in starts if start.get("at")]
     reproducible = run.manifest.get("reproducible", {})
     return _items(
-        f"Models: persuader {study.get('persuader_model')}; persuadee {', '.join(study.get('persuadee_models', []))}"
-        + (f". Names that the providers returned: {', '.join(returned)}." if returned else "; providers returned no names."),
+        f"Models: persuader {shown(study.get('persuader_model'))}; persuadee {', '.join(map(shown, study.get('persuadee_models', [])))}"
+        + (f". Names that the providers returned: {', '.join(map(shown, returned))}." if returned else "; providers returned no names."),
         f"Temperature {study.get('temperature')}, top-p {study.get('top_p')}; at most {study.get('rounds')} rounds; "
         f"{study.get('replicates')} conversation{'' if study.get('replicates') == 1 else 's'} for each condition, model and persona.",
         f"Started {', '.join(when)}." if when else "Never started.",
