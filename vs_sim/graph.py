@@ -143,7 +143,7 @@ def build_graph(conversation: Conversation, checkpointer: Any = None) -> Compile
     async def decide(state: State) -> State:
         amounts = await ask("persuadee", "decide", state["turns"], condition, amount, "decide")
         if isinstance(amounts, Call):
-            decision = Decision(amount=int(amount.read(amounts.text)[0]))
+            decision = Decision(amount=int(amount.read(amounts.text)[0]), calls=(amounts,))
         else:
             drawn = amounts.draw(turn_rng(spec.seed, "decide"), select)
             decision = Decision(amount=int(amounts.candidates[drawn].text), distribution=amounts, drawn=drawn)

@@ -228,11 +228,13 @@ class Decision(Record):
             their own there.
         distribution: the candidate amounts (texts are whole cents) that it was drawn from; None for a human.
         drawn: index of the candidate that was drawn; None for a human.
+        calls: what a person typed; empty where `distribution` carries the calls.
     """
 
     amount: int = Field(ge=0)
     distribution: VerbalizedDistribution | None = None
     drawn: int | None = None
+    calls: tuple[Call, ...] = ()
 
 
 class StopReason(StrEnum):
@@ -323,7 +325,7 @@ class Transcript(Record):
     def calls(self) -> tuple[Call, ...]:
         """Every call that it holds, in order: those of its turns, then those of the decision."""
         drawn = [(turn.calls, turn.distribution) for turn in self.turns]
-        drawn += [] if self.decision is None else [((), self.decision.distribution)]
+        drawn += [] if self.decision is None else [(self.decision.calls, self.decision.distribution)]
         return tuple(call for own, d in drawn for call in (*own, *(() if d is None else d.calls)))
 
 

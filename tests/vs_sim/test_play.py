@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tests.conftest import DIRECT, VS
 from tests.endpoint import donation_reply, refusal
 from vs_sim.errors import HumanDataError
+from vs_sim.load import load_run
 from vs_sim.play import Left, play, read_amount
 from vs_sim.players import people_who_played
 from vs_sim.run import _memory, run_study
@@ -71,6 +72,9 @@ def test_a_person_as_the_persuadee(sit, study_folder):
     assert (found.decision.amount, found.decision.distribution, found.stop_reason) == (50, None, "rounds_done")
     assert all(t.distribution is None and [c.model for c in t.calls] == ["human:terminal"] for t in found.turns if t.role == "persuadee")
     assert [row["call"]["text"] for row in RunFolder("played").journal_rows()][1::2] == ["Hello.", "What is it for?"]
+    assert [(c.step, c.text) for c in found.decision.calls] == [("decide.0", "50 cents")] and found.calls[-1:] == found.decision.calls
+    assert [row["call"] for row in RunFolder("played").journal_rows()] == [c.model_dump(mode="json") for c in found.calls]
+    assert load_run("played").calls["step"].tolist() == [c.step for c in found.calls]
     assert "You take part as yourself" in out
     assert "recorded in played under the name P001; a language model writes" in out
     assert out.index("Other participant: ") < out.index("You: Hello.") < out.index("What you answer now is private")
@@ -90,7 +94,7 @@ def test_a_person_as_the_persuader_sees_no_candidate_no_condition_and_no_decisio
         assert others
         assert f"Other participant: {turn.text}" in out
         assert not [text for text in others if text in out]
-    assert found.decision.distribution is not None
+    assert found.decision.distribution is not None and found.decision.calls == ()
     assert "vs_standard" not in out
     assert "decision" not in out.lower()
 
