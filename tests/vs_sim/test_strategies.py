@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.endpoint import RESET
@@ -238,6 +238,8 @@ def test_whose_labels_are_meant_is_said_or_asked(label, tmp_path):
 
 
 @given(message=st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+@example("_0")
+@example("_")
 def test_canned_labels_are_well_formed_whatever_is_said(message):
     text = " ".join(message.split()) or "?"
     said = [("persuader", ASK), ("persuadee", THANKS), ("persuader", text)]
