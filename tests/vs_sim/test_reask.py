@@ -215,6 +215,8 @@ def test_what_cannot_be_asked_is_refused_with_a_sentence(study_folder, tmp_path)
     with pytest.raises(RunFolderError, match="the prompts method/direct changed since the run"):
         again(rewritten(prompts={**manifest["prompts"], "method/direct": "Well?"}), times=1)
     with pytest.raises(RunFolderError, match="its study cannot be read by this version of vs_sim"):
+        again(rewritten(study={**manifest["study"], "reply_words": "many"}), times=1)
+    with pytest.raises(RunFolderError, match=r"manifest.json: study.rounds: .* the file was changed after it was written"):
         again(rewritten(study={**manifest["study"], "rounds": "many"}), times=1)
     (folder.path / "reference.json").touch()
     with pytest.raises(RunFolderError, match="holds people, who state no probabilities"):
