@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from analysis.accuracy import Accuracy
     from analysis.coverage import Coverage
     from analysis.diversity import Diversity
@@ -19,18 +21,27 @@ if TYPE_CHECKING:
     from vs_sim.store import RunFolder
 
 
-class _Part(NamedTuple):
+class Drawing(NamedTuple):
+    """A figure that can be drawn, and the sentence below it."""
+
+    draw: Callable[[], Figure]
+    caption: str
+
+
+class Part(NamedTuple):
     """What some of the measures show of a run.
 
     Attributes:
         found: name -> the records, for JSON.
         blocks: for the terminal.
-        files: name in the run folder -> what writes it.
+        tables: name of a tidy table, without suffix -> what writes it.
+        figures: name of a file, without suffix -> the figure.
     """
 
     found: dict[str, Sequence[Record]]
     blocks: list[str]
-    files: dict[str, Callable[[Path], object]]
+    tables: dict[str, Callable[[Path], object]]
+    figures: dict[str, Drawing]
 
 
 def compare_prompts(folder: RunFolder, *, as_json: bool = False) -> None:
@@ -38,66 +49,89 @@ def compare_prompts(folder: RunFolder, *, as_json: bool = False) -> None:
     from vs_sim.commands.people import machinery_note, writing
 
     study = prompt_study_of(folder)
-    parts = [part(folder, study) for part in (_coverage, _diversity, _accuracy, _refusals)]
+    parts = parts_of(folder, study)
     if as_json:
         found = {name: [one.model_dump(mode="json") for one in of] for part in parts for name, of in part.found.items()}
         print(json.dumps(found, indent=2))
         return
+    from analysis.figure_files import save
+
     blocks = [block for part in parts for block in part.blocks]
     print("\n\n".join(block for block in (*blocks, machinery_note(study.models)) if block))
-    files = {folder.path / name: write for part in parts for name, write in part.files.items()}
+    tables = {folder.path / f"{name}.csv": write for part in parts for name, write in part.tables.items()}
+    figures: list[Path] = []
     with writing(folder.path):
-        for path, write in files.items():
+        for path, write in tables.items():
             write(path)
-    print(f"tables: {', '.join(str(path) for path in files if path.suffix == '.csv')}")
-    if figures := [str(path) for path in files if path.suffix == ".png"]:
-        print(f"figures: {', '.join(figures)}")
+        for name, drawing in (one for part in parts for one in part.figures.items()):
+            figures += save(drawing.draw(), folder.path / name, (".png",))
+    print(f"tables: {', '.join(map(str, tables))}")
+    if figures:
+        print(f"figures: {', '.join(map(str, figures))}")
 
 
-def _coverage(folder: RunFolder, study: PromptStudy) -> _Part:
+def parts_of(folder: RunFolder, study: PromptStudy) -> list[Part]:
+    """What the study's measures show of its run; a part of which nothing is asked, or known, is empty.
+
+    Raises:
+        RunFolderError: the folder is damaged.
+        ModelUnavailable, WeightsError: the model of embeddings cannot be had.
+    """
+    return [part(folder, study) for part in (_coverage, _diversity, _accuracy, _refusals)]
+
+
+def _coverage(folder: RunFolder, study: PromptStudy) -> Part:
     from analysis.coverage_table import chi_squares, render, write_csv
 
     found = coverages(folder, study)
     if not found:
-        return _Part({"coverage": found}, [], {})
+        return Part({"coverage": found}, [], {}, {})
     sources = [f"Right answers to {prompt.id}: {prompt.source}." for prompt in study.prompts if prompt.source]
-    return _Part({"coverage": found}, [render(found, sources), chi_squares(found)], {"coverage.csv": partial(write_csv, found)})
+    return Part({"coverage": found}, [render(found, sources), chi_squares(found)], {"coverage": partial(write_csv, found)}, {})
 
 
-def _diversity(folder: RunFolder, study: PromptStudy) -> _Part:
+def _diversity(folder: RunFolder, study: PromptStudy) -> Part:
     from analysis.diversity_table import render, write_csv
 
     found = diversities_of(folder, study)
-    return _Part({"diversity": found}, [render(found)] if found else [], {"diversity.csv": partial(write_csv, found)} if found else {})
+    return Part({"diversity": found}, [render(found)] if found else [], {"diversity": partial(write_csv, found)} if found else {}, {})
 
 
-def _accuracy(folder: RunFolder, study: PromptStudy) -> _Part:
+def _accuracy(folder: RunFolder, study: PromptStudy) -> Part:
     from analysis.accuracy_table import render_accuracy, render_reliability, tidy, tidy_reliability, write_csv
     from analysis.plots import MAX_ARMS, pages
+    from analysis.plots_reliability import figure
 
     found, stated = accuracies_of(folder, study)
     blocks: list[str] = []
-    files: dict[str, Callable[[Path], object]] = {}
+    tables: dict[str, Callable[[Path], object]] = {}
+    figures: dict[str, Drawing] = {}
     if found:
-        blocks, files = [render_accuracy(found)], {"accuracy.csv": partial(write_csv, tidy(found))}
+        blocks, tables = [render_accuracy(found)], {"accuracy": partial(write_csv, tidy(found))}
     if stated:
         blocks.append(render_reliability(stated))
-        files["calibration.csv"] = partial(write_csv, tidy_reliability(stated))
+        tables["calibration"] = partial(write_csv, tidy_reliability(stated))
         for name, chosen in pages("calibration", stated, MAX_ARMS):
-            files[f"{name}.png"] = partial(_draw, chosen)
-    return _Part({"accuracy": found, "calibration": stated}, blocks, files)
+            figures[name] = Drawing(partial(figure, chosen), _CALIBRATION)
+    return Part({"accuracy": found, "calibration": stated}, blocks, tables, figures)
 
 
-def _refusals(folder: RunFolder, study: PromptStudy) -> _Part:
+_CALIBRATION = (
+    "Stated probabilities of answers to questions with one right answer: share that is right and, where prompts were asked directly too, "
+    "share of the direct replies, by stated probability, with 95 % intervals."
+)
+
+
+def _refusals(folder: RunFolder, study: PromptStudy) -> Part:
     from analysis.accuracy_table import render_refusals, tidy, write_csv
     from analysis.refusals import refusals
 
     found: list[Refusals] = []
     if "refusals" in study.measures:
         found = refusals(folder.planned_askings(), folder.responses(), seed=study.seed)
-    return _Part(
-        {"refusals": found}, [render_refusals(found)] if found else [], {"refusals.csv": partial(write_csv, tidy(found))} if found else {}
-    )
+    if not found:
+        return Part({"refusals": found}, [], {}, {})
+    return Part({"refusals": found}, [render_refusals(found)], {"refusals": partial(write_csv, tidy(found))}, {})
 
 
 def ready_to_measure(study: PromptStudy) -> None:
@@ -161,13 +195,6 @@ def accuracies_of(folder: RunFolder, study: PromptStudy) -> tuple[list[Accuracy]
     of_one = {prompt.id: match[prompt.id] for prompt in study.prompts if len(prompt.answers) == 1}
     right = accuracies(found, match, n=study.n_replies, seed=study.seed)
     return right, reliabilities(found, study.conditions, of_one, seed=study.seed)
-
-
-def _draw(found: Sequence[Reliability], path: Path) -> None:
-    from analysis.figure_files import save
-    from analysis.plots_reliability import figure
-
-    save(figure(found), path.with_suffix(""), (".png",))
 
 
 def prompt_study_of(folder: RunFolder) -> PromptStudy:
