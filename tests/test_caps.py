@@ -9,8 +9,8 @@ from tests.conftest import DIRECT, VS
 from tests.load_endpoint import serving
 from tests.test_endtoend import OPENAI
 from vs_sim.models import Request, open_models
+from vs_sim.run_options import RunOptions
 from vs_sim.store import RunFolder
-from vs_sim.study import RunOptions
 
 PRICE = {"openai:fake": {"input": 100.0, "output": 1000.0}}
 """Dollars per million tokens."""

@@ -25,7 +25,7 @@ from vs_sim.store import RunFolder, appending
 if TYPE_CHECKING:
     from vs_sim.budget import Budget
     from vs_sim.models import Model
-    from vs_sim.study import RunOptions
+    from vs_sim.run_options import RunOptions
 
 N_REASKS = 2
 """How often an answer that cannot be used is asked for again."""

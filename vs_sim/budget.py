@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vs_sim.records import Usage
-from vs_sim.study import Price
+from vs_sim.run_options import Price
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from vs_sim import prompts
 from vs_sim.errors import RunFolderError
 from vs_sim.prompt_study import EitherStudy
 from vs_sim.records import AnySpec, is_person
+from vs_sim.run_options import RunOptions
 from vs_sim.shard import WHOLE, Shard
 from vs_sim.store import RunFolder
-from vs_sim.study import RunOptions
 
 
 def manifest_of(

@@ -33,7 +33,7 @@ from vs_sim.condition import Sampling
 from vs_sim.errors import ContextFull, EndpointError, InputError, ModelError, ModelUnavailable, ReplyError, RunStopped, VsSimError
 from vs_sim.limits import Gate
 from vs_sim.records import Call, Usage, printable
-from vs_sim.study import ADDRESS, Endpoint, RunOptions
+from vs_sim.run_options import ADDRESS, Endpoint, RunOptions
 
 KEYLESS_DEFAULT = "embedded:qwen2.5-coder-1.5b"
 OPENAI_DEFAULT = "openai:gpt-4.1"

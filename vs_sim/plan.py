@@ -14,7 +14,8 @@ from vs_sim import prompts
 from vs_sim.condition import Condition
 from vs_sim.personas import render
 from vs_sim.records import ConversationSpec
-from vs_sim.study import Price, Study
+from vs_sim.run_options import Price
+from vs_sim.study import Study
 
 
 def plan(study: Study) -> list[ConversationSpec]:

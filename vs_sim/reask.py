@@ -27,8 +27,9 @@ from vs_sim.models import Model, Request, default_concurrency, open_models
 from vs_sim.personas import Persona, render
 from vs_sim.propose import Message, amount_on, propose, schema
 from vs_sim.records import Call, Record, Transcript
+from vs_sim.run_options import RunOptions
 from vs_sim.store import RunFolder, appending
-from vs_sim.study import RunOptions, Study
+from vs_sim.study import Study
 
 PART = "reask"
 """Part of the run folder that holds the answers."""

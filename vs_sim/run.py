@@ -20,10 +20,11 @@ from vs_sim.models import Model, default_concurrency, open_models
 from vs_sim.prompt_study import EitherStudy, PromptStudy
 from vs_sim.records import AnyRecord, AnySpec, ConversationSpec, Decision, PromptSpec, Turn, Usage, is_person
 from vs_sim.responses import run_prompt
+from vs_sim.run_options import RunOptions
 from vs_sim.second_reader import READINGS, read_stated
 from vs_sim.shard import WHOLE, Shard
 from vs_sim.store import RunFolder, Writer
-from vs_sim.study import RunOptions, Study
+from vs_sim.study import Study
 
 
 class Watcher:

@@ -23,7 +23,7 @@ from vs_sim.store import RunFolder
 if TYPE_CHECKING:
     from vs_sim.budget import Budget
     from vs_sim.models import Model
-    from vs_sim.study import RunOptions
+    from vs_sim.run_options import RunOptions
 
 _SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -16,7 +16,7 @@ from vs_sim.models import Request, default_model, open_models
 from vs_sim.parse import Wording
 from vs_sim.propose import RESPONSE, Message, propose, request
 from vs_sim.records import Call, VerbalizedDistribution
-from vs_sim.study import RunOptions
+from vs_sim.run_options import RunOptions
 
 _REPLY_WORDS = 200
 

@@ -30,7 +30,7 @@ from vs_sim.store import RunFolder
 
 if TYPE_CHECKING:
     from vs_sim.models import Model
-    from vs_sim.study import RunOptions
+    from vs_sim.run_options import RunOptions
 
 NONE = "none"
 """What a turn is labelled with that uses no strategy."""

@@ -15,8 +15,9 @@ from vs_sim.manifest import manifest_of, study_content
 from vs_sim.plan import plan
 from vs_sim.records import ConversationSpec
 from vs_sim.run import run_study
+from vs_sim.run_options import RunOptions
 from vs_sim.store import RunFolder, Writer
-from vs_sim.study import RunOptions, Study, load_study
+from vs_sim.study import Study, load_study
 
 ROUNDS = 10
 PEOPLE = 100

@@ -11,7 +11,7 @@ from tests.benchmarks.row import Cost, measured
 from vs_sim.condition import Condition
 from vs_sim.models import Model, Request, open_models
 from vs_sim.propose import MESSAGE, schema
-from vs_sim.study import RunOptions
+from vs_sim.run_options import RunOptions
 
 NAME = "openai:bench"
 SCHEMA = schema(Condition(name="direct", method="direct"), MESSAGE, grid=False)

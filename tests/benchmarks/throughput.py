@@ -12,8 +12,8 @@ from tests.benchmarks.loads import load, model_at, request
 from tests.benchmarks.row import Cost, Row, at_size, measured, median
 from tests.load_endpoint import serving
 from vs_sim.run import run_study
+from vs_sim.run_options import RunOptions
 from vs_sim.store import RunFolder
-from vs_sim.study import RunOptions
 
 WIDTHS = (1, 64, 256, 1000)
 SHARE = 0.9

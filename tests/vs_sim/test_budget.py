@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from vs_sim.budget import Budget, Spend, cost, share_of_cap
 from vs_sim.records import Usage
-from vs_sim.study import Price
+from vs_sim.run_options import Price
 
 PRICES = {"m": Price(input=2, output=8, cached_input=0.5)}
 ARM = ("direct", "m")

@@ -10,7 +10,7 @@ from tests.endpoint import CUT_OFF, HTML, NO_CHOICES, NO_TEXT, RESET, refusal
 from vs_sim.errors import ContextFull, EndpointError, ModelUnavailable, StudyError
 from vs_sim.models import Request, default_concurrency, default_model, open_models
 from vs_sim.records import Call
-from vs_sim.study import Endpoint, RunOptions
+from vs_sim.run_options import Endpoint, RunOptions
 
 SCHEMA = {
     "type": "object",

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from vs_sim.models import Request, open_models
-from vs_sim.study import RunOptions
+from vs_sim.run_options import RunOptions
 
 SCHEMA = {"type": "object", "properties": {"reply": {"type": "string"}}, "required": ["reply"], "additionalProperties": False}
 MESSAGES = [

@@ -10,8 +10,9 @@ from tests.endpoint import HTML, refusal
 from vs_sim.errors import InputError, ModelUnavailable, RunFolderError
 from vs_sim.reask import choose, decision_messages, read_reasked, reask, recorded_study
 from vs_sim.run import run_study
+from vs_sim.run_options import RunOptions
 from vs_sim.store import RunFolder
-from vs_sim.study import RunOptions, load_study
+from vs_sim.study import load_study
 
 XML = {"name": "vs xml", "method": "vs_cot", "k": 5, "format": "xml", "wording": "percentage"}
 

@@ -16,8 +16,8 @@ from tests.endpoint import Body, Endpoint, Fault, donation_reply, refusal
 from tests.human_data import write_csv
 from vs_sim.errors import VsSimError
 from vs_sim.models import Request, open_models
+from vs_sim.run_options import RunOptions
 from vs_sim.store import RunFolder
-from vs_sim.study import RunOptions
 
 pytestmark = pytest.mark.timeout(300)
 MODEL = "openai:fake"

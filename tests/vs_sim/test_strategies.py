@@ -13,6 +13,7 @@ from tests.runs import DONATION
 from tests.strategy_runs import ASK, PITY, SAID, THANKS, fits, labels, reference_of, run_of, transcript
 from vs_sim import prompts, second_reader
 from vs_sim.errors import InputError, ReplyError, RunFolderError, StudyError
+from vs_sim.run_options import RunOptions
 from vs_sim.scripted import scripted_model
 from vs_sim.store import RunFolder
 from vs_sim.strategies import (
@@ -28,7 +29,6 @@ from vs_sim.strategies import (
     schema,
     to_label,
 )
-from vs_sim.study import RunOptions
 from vs_sim.wire import shows_the_wire
 
 

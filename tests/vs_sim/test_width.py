@@ -9,10 +9,11 @@ import pytest
 from tests.conftest import StudyFolder
 from tests.strategy_runs import reference_of
 from vs_sim.run import run_study
+from vs_sim.run_options import RunOptions
 from vs_sim.second_reader import read_stated
 from vs_sim.store import RunFolder
 from vs_sim.strategies import label_strategies
-from vs_sim.study import RunOptions, load_study
+from vs_sim.study import load_study
 from vs_sim.terminal import columns
 
 RULES = Path(__file__).parent.parent.parent / "vs_sim" / "rules" / "donation.toml"

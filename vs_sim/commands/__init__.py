@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from vs_sim.asking import ReadResult
+    from vs_sim.run_options import RunOptions
     from vs_sim.store import RunFolder
-    from vs_sim.study import RunOptions
 
 Verbs = Any
 """What `argparse.ArgumentParser.add_subparsers` returns; its type has no public name."""
@@ -61,7 +61,7 @@ def run_options(before: Mapping[str, Any], arguments: argparse.Namespace) -> Run
     from pydantic import ValidationError
 
     from vs_sim.errors import InputError
-    from vs_sim.study import RunOptions
+    from vs_sim.run_options import RunOptions
 
     given = {key: value for key in RunOptions.model_fields if (value := getattr(arguments, key, None)) is not None}
     try:
