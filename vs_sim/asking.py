@@ -1,7 +1,7 @@
-"""Questions to a model about finished dialogues: asked again until an answer can be used, so many at a time, stopped if nobody answers.
+"""Questions to a model about what was said: asked again until an answer can be used, so many at a time, stopped if nobody answers.
 
-Shared by those who read what was said (`vs_sim.second_reader`, `vs_sim.strategies`): what is asked and what an answer is held to is theirs.
-Every answer is durable in its part of the run folder before the next is asked for.
+Shared by those who read it (`vs_sim.second_reader`, `vs_sim.strategies`, `vs_sim.judge`): what is asked and what an answer is held to is
+theirs. Every answer is durable in its part of the run folder before the next is asked for.
 """
 
 from __future__ import annotations
@@ -90,19 +90,24 @@ class Part(Generic[Kept, Key]):
 def answers(folder: RunFolder, part: Part[Kept, Key]) -> dict[str, dict[Key, Kept]]:
     """The answers of a part of a run folder: model -> thing -> answer, of each model under the prompt that it was last used with.
 
-    A failure never replaces what was read. Answers under another prompt are another instrument's and are not mixed in.
+    Answers under another prompt are another instrument's and are not mixed in.
 
     Raises:
         RunFolderError: if a line is no such answer.
     """
+    rows = part.rows(folder)
+    found = by_instrument(rows, part)
+    return {model: found[model, prompt] for model, prompt in {row.model: row.prompt for row in rows}.items()}
+
+
+def by_instrument(rows: Sequence[Kept], part: Part[Kept, Key]) -> dict[tuple[str, str], dict[Key, Kept]]:
+    """Answers of a part by model and prompt, whose answers are not to be mixed, then by thing; a failure never replaces what was read."""
     found: dict[tuple[str, str], dict[Key, Kept]] = {}
-    last_prompt: dict[str, str] = {}
-    for row in part.rows(folder):
-        last_prompt[row.model] = row.prompt
+    for row in rows:
         one, key = found.setdefault((row.model, row.prompt), {}), part.key(row)
         if row.failure is None or key not in one or one[key].failure is not None:
             one[key] = row
-    return {model: found[model, prompt] for model, prompt in last_prompt.items()}
+    return found
 
 
 @dataclass(frozen=True)
@@ -180,22 +185,27 @@ async def ask(
 
 @asynccontextmanager
 async def open_reader(
-    model: str, study: dict[str, Any], *, run: RunOptions, say: Callable[[str], None], budget: Budget | None = None
+    model: str,
+    study: dict[str, Any],
+    *,
+    run: RunOptions,
+    say: Callable[[str], None],
+    budget: Budget | None = None,
+    temperature: float = 0.0,
 ) -> AsyncIterator[Model]:
-    """A model that is ready to read: at temperature 0, or at its provider's default where the run's study says ``"default"``.
+    """A model that is ready to read, at its provider's default temperature where the run's study says ``"default"``.
 
     Args:
         model: ``"provider:model"``.
         study: study of the run as its manifest holds it.
         run, say, budget: as in `vs_sim.models.open_models`, whose errors it raises.
+        temperature: of every request, otherwise.
     """
     from vs_sim.models import open_models  # heavy, and not needed to look at what was read
 
-    temperature: float | Literal["default"] = "default" if study.get("temperature") == "default" else 0.0
+    sampling: float | Literal["default"] = "default" if study.get("temperature") == "default" else temperature
     schemas = study.get("json_schema", True)
-    async with open_models(
-        [model], run=run, temperature=temperature, top_p="default", json_schema=schemas, budget=budget, say=say
-    ) as models:
+    async with open_models([model], run=run, temperature=sampling, top_p="default", json_schema=schemas, budget=budget, say=say) as models:
         yield models[model]
 
 
@@ -213,6 +223,7 @@ async def read_all(
     begun: Callable[[Sequence[Key]], str],
     budget: Budget | None = None,
     drain: asyncio.Event | None = None,
+    temperature: float = 0.0,
 ) -> ReadResult:
     """Ask a model about everything that it was not asked about yet, or failed at, under the same prompt.
 
@@ -228,6 +239,7 @@ async def read_all(
         begun: what is asked about now -> that line.
         budget: what the calls are counted in; None for no cap.
         drain: set it to have no further request made; what is under way is waited for and kept.
+        temperature: as in `open_reader`.
 
     Raises:
         RunFolderError: the folder cannot be read or written, or another process asks for it.
@@ -235,7 +247,7 @@ async def read_all(
     """
     from vs_sim.models import default_concurrency
 
-    study = folder.manifest()["study"]
+    study = folder.any_manifest()["study"]
     async with appending(folder, part.name) as append:
         rows = [row for row in part.rows(folder) if (row.model, row.prompt) == (model, digest)]
         done = {part.key(row) for row in rows if row.failure is None}
@@ -250,7 +262,7 @@ async def read_all(
         asking = _Asking(one, part.things)
         if missing:
             _keep_prompt(folder, part.name, digest, prompt)
-            async with open_reader(model, study, run=run, say=say, budget=budget) as opened:
+            async with open_reader(model, study, run=run, say=say, budget=budget, temperature=temperature) as opened:
                 say(begun(missing))
                 closing = asyncio.create_task(_close(opened, drain or asyncio.Event()))
                 try:

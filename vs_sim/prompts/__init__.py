@@ -9,8 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _FOLDER = Path(__file__).parent
-READERS = ("second_reader", "stated_rules", "strategies", "strategy_labels")
-"""Prompts of models and people who read finished dialogues: they shape no conversation, so a conversation's identity is free of them."""
+READERS = ("judge", "second_reader", "stated_rules", "strategies", "strategy_labels")
+"""Prompts of models and people who read what was said: they shape no conversation, so a conversation's identity is free of them."""
 
 
 @lru_cache(maxsize=1)
