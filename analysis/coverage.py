@@ -33,6 +33,7 @@ class Coverage(Record):
             a reference or such replies. Answers that were not given count as 0, so that no smoothing is needed.
         kl_interval: 95 %, over the askings, corrected for what resampling adds; None likewise.
         kl_floor: divergence of as many independent draws from the reference: mean, and 95 % quantile.
+        shares: right answer -> its share of the replies that give a right answer, as one is drawn; those that were not given are not in it.
         chi_square: Pearson's statistic of the drawn replies against the reference; None likewise.
         chi_square_n: the drawn replies that give a right answer.
         chi_square_p: share of as many draws from the reference whose statistic is as large; Monte Carlo, so that no count is too small.
@@ -52,6 +53,7 @@ class Coverage(Record):
     kl: float | None
     kl_interval: Interval | None
     kl_floor: Floor | None
+    shares: dict[str, float]
     chi_square: float | None
     chi_square_n: int
     chi_square_p: float | None
@@ -103,12 +105,14 @@ def coverage(
     right = which >= 0
     per_asking = _table(asking, which, weights, len(answers))
     n_right, n_all = (np.bincount(asking, weights=one, minlength=len(per_asking)) for one in (right.astype(float), np.ones(len(which))))
+    given_right = per_asking.sum(axis=0)
+    own = given_right / given_right.sum() if right.any() else given_right
     kl = kl_interval = floor = chi = chi_p = None
     times = _times(len(per_asking), rng, n_resamples)
     drawn = which[[i for i in given.drawn if i < n]] if len(which) else which
     drawn = drawn[drawn >= 0]
     if shares is not None and right.any():
-        kl = kl_divergence(per_asking.sum(axis=0) / per_asking.sum(), shares)
+        kl = kl_divergence(own, shares)
         if times is not None:
             sums = times @ per_asking
             sums = sums[sums.sum(axis=1) > 0]
@@ -135,6 +139,7 @@ def coverage(
         kl=kl,
         kl_interval=kl_interval,
         kl_floor=floor,
+        shares={answer: float(share) for answer, share in zip(answers, own, strict=True) if share > 0},
         chi_square=chi,
         chi_square_n=len(drawn),
         chi_square_p=chi_p,

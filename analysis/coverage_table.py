@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def tidy(found: Sequence[Coverage]) -> pd.DataFrame:
     """One row for each prompt, condition and model; missing is NaN."""
     rows = []
     for one in found:
-        row = one.model_dump()
+        row = one.model_dump(exclude={"shares"})
         for name, ends in (("precision_interval", ("low", "high")), ("kl_interval", ("low", "high")), ("kl_floor", ("mean", "q95"))):
             values = row.pop(name) or (None, None)
             row |= {f"{name.removesuffix('_interval')}_{end}": value for end, value in zip(ends, values, strict=True)}
@@ -80,6 +80,34 @@ def tidy(found: Sequence[Coverage]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def tidy_answers(found: Sequence[Coverage], answers: Mapping[str, Mapping[str, float | None]]) -> pd.DataFrame:
+    """One row for each right answer to each prompt, in each condition and of each model: its share, and that of the reference.
+
+    Args:
+        found: of one run.
+        answers: prompt -> right answer -> its share of the reference; None where there is no reference.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "prompt": one.prompt,
+                "condition": one.condition,
+                "model": one.model,
+                "answer": answer,
+                "share": one.shares.get(answer, 0.0) if one.shares else None,
+                "reference": reference,
+            }
+            for one in found
+            for answer, reference in answers[one.prompt].items()
+        ]
+    )
+
+
 def write_csv(found: Sequence[Coverage], path: Path) -> None:
     """The tidy table as CSV."""
     tidy(found).to_csv(path, index=False, lineterminator="\n")
+
+
+def write_answers_csv(found: Sequence[Coverage], answers: Mapping[str, Mapping[str, float | None]], path: Path) -> None:
+    """The tidy table of answers as CSV."""
+    tidy_answers(found, answers).to_csv(path, index=False, lineterminator="\n")

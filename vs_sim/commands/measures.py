@@ -81,20 +81,29 @@ def parts_of(folder: RunFolder, study: PromptStudy) -> list[Part]:
 
 
 def _coverage(folder: RunFolder, study: PromptStudy) -> Part:
-    from analysis.coverage_table import chi_squares, render, write_csv
+    from analysis.coverage_table import chi_squares, render, write_answers_csv, write_csv
+    from vs_sim.commands.measure_figures import coverage_figures
 
     found = coverages(folder, study)
     if not found:
         return Part({"coverage": found}, [], {}, {})
     sources = [f"Right answers to {prompt.id}: {prompt.source}." for prompt in study.prompts if prompt.source]
-    return Part({"coverage": found}, [render(found, sources), chi_squares(found)], {"coverage": partial(write_csv, found)}, {})
+    answers = {prompt.id: {answer.text: answer.share for answer in prompt.answers} for prompt in study.prompts}
+    tables: dict[str, Callable[[Path], object]] = {
+        "coverage": partial(write_csv, found),
+        "answers": partial(write_answers_csv, found, answers),
+    }
+    return Part({"coverage": found}, [render(found, sources), chi_squares(found)], tables, coverage_figures(found, answers))
 
 
 def _diversity(folder: RunFolder, study: PromptStudy) -> Part:
     from analysis.diversity_table import render, write_csv
+    from vs_sim.commands.measure_figures import diversity_figures
 
     found = diversities_of(folder, study)
-    return Part({"diversity": found}, [render(found)] if found else [], {"diversity": partial(write_csv, found)} if found else {}, {})
+    if not found:
+        return Part({"diversity": found}, [], {}, {})
+    return Part({"diversity": found}, [render(found)], {"diversity": partial(write_csv, found)}, diversity_figures(found))
 
 
 def _accuracy(folder: RunFolder, study: PromptStudy) -> Part:
