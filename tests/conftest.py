@@ -53,6 +53,11 @@ def toml_value(value: Any) -> str:
     return repr(value)
 
 
+def toml_lines(content: dict[str, Any]) -> list[str]:
+    """A line for each key; those whose value is None are left out."""
+    return [f"{key} = {toml_value(value)}" for key, value in content.items() if value is not None]
+
+
 class StudyFolder:
     """A folder with a study.toml and its personas; `write` takes what shall differ from a small sound study."""
 
@@ -82,7 +87,7 @@ class StudyFolder:
             **({"run": run} if run is not None else {}),
             **keys,
         }
-        lines = [f"{key} = {toml_value(value)}" for key, value in content.items() if key not in drop and value is not None]
+        lines = toml_lines({key: value for key, value in content.items() if key not in drop})
         path = self.path / "study.toml"
         path.write_text("\n".join(lines) + "\n", "utf-8")
         return path
@@ -93,6 +98,14 @@ def study_folder(tmp_path: Path) -> StudyFolder:
     folder = tmp_path / "mystudy"
     folder.mkdir()
     return StudyFolder(folder)
+
+
+@pytest.fixture
+def prompt_study(tmp_path: Path) -> Any:
+    """A `tests.prompt_studies.PromptStudyFolder`."""
+    from tests.prompt_studies import PromptStudyFolder
+
+    return PromptStudyFolder(tmp_path)
 
 
 class Command:

@@ -35,36 +35,14 @@ id = "sky"
 text = "Which colour has the sky?"
 answers = ["blue"]
 """
-STUDY = """
-kind = "prompt"
-question = "Does it?"
-prediction = "It does."
-models = "MODEL"
-prompts = "prompts.toml"
-n_replies = 4
-reply_words = 5
-seed = 3
-measures = MEASURES
-
-[[conditions]]
-name = "direct"
-method = "direct"
-
-[[conditions]]
-name = "vs"
-method = "vs_standard"
-k = 2
-"""
 
 
 @pytest.fixture
-def ran(tmp_path, command):
+def ran(prompt_study, tmp_path, command):
     def run(*measures):
-        (tmp_path / "rules.toml").write_text(RULES, "utf-8")
-        (tmp_path / "prompts.toml").write_text(PROMPTS, "utf-8")
-        study = STUDY.replace("MODEL", f"scripted:{tmp_path / 'rules.toml'}").replace("MEASURES", json.dumps(measures))
-        (tmp_path / "study.toml").write_text(study, "utf-8")
-        code, said, _ = command("run", tmp_path / "study.toml", "--out", tmp_path / "run")
+        code, said, _ = command(
+            "run", prompt_study.write(rules=RULES, entries=PROMPTS, n_replies=4, measures=measures), "--out", tmp_path / "run"
+        )
         assert code == 1, "the second prompt is refused under vs, and stays owed"
         return tmp_path / "run", said
 

@@ -4,94 +4,39 @@ import json
 
 import pytest
 
+from tests.prompt_studies import PROMPTS, RULES, SEQUENCE, VS
 from vs_sim.errors import StudyError
 from vs_sim.kinds import load_any, plan_any
 from vs_sim.prompt_study import plan_prompts
 from vs_sim.store import RunFolder
 from vs_sim.study import load_study
 
-RULES = """
-[[rule]]
-when = '''candidates.*probability'''
-replies = ['''{"candidates": [{"reply": "Paris", "probability": 0.6}, {"reply": "Lyon!", "probability": 0.4}]}''']
-[[rule]]
-when = '''.'''
-replies = ['''{"reply": "It is Paris."}''', '''{"reply": "Rome"}''']
-"""
-PROMPTS = """
-[[prompt]]
-id = "city"
-text = "Name a city of France."
-answers = ["Paris", "Lyon", "Nice"]
 
-[[prompt]]
-id = "other"
-text = "Name another city of France."
-answers = ["Paris", "Lyon", "Nice"]
-"""
-STUDY = """
-kind = "prompt"
-question = "Does it?"
-prediction = "It does."
-models = "MODEL"
-prompts = "prompts.toml"
-n_replies = 6
-reply_words = 5
-seed = 3
-measures = ["coverage"]
-EXTRA
-[[conditions]]
-name = "direct"
-method = "direct"
-
-[[conditions]]
-name = "vs"
-method = "vs_standard"
-k = 2
-"""
-IN_PLACE_OF_DIRECT = {'name = "direct"\nmethod = "direct"': 'name = "s"\nmethod = "sequence"\nk = 2'}
-
-
-@pytest.fixture
-def study(tmp_path):
-    def write(extra="", model=None, prompts=PROMPTS, **replace):
-        (tmp_path / "rules.toml").write_text(RULES, "utf-8")
-        (tmp_path / "prompts.toml").write_text(prompts, "utf-8")
-        text = STUDY.replace("EXTRA", extra).replace("MODEL", model or f"scripted:{tmp_path / 'rules.toml'}")
-        for old, new in replace.items():
-            assert old in text
-            text = text.replace(old, new)
-        (tmp_path / "study.toml").write_text(text, "utf-8")
-        return tmp_path / "study.toml"
-
-    return write
-
-
-def test_each_condition_is_asked_as_often_as_its_replies_take(study):
-    specs = plan_prompts(load_any(study()))
+def test_each_condition_is_asked_as_often_as_its_replies_take(prompt_study):
+    specs = plan_prompts(load_any(prompt_study.write()))
     counts = {(s.prompt, s.condition): sum(o.prompt == s.prompt and o.condition == s.condition for o in specs) for s in specs}
     assert counts == {("city", "direct"): 6, ("other", "direct"): 6, ("city", "vs"): 3, ("other", "vs"): 3}
     assert len({s.id for s in specs}) == len(specs)
     assert {s.seed for s in specs if s.prompt == "city" and s.replicate == 0} == {specs[0].seed}, "conditions share their draws"
 
 
-def test_identity_is_what_is_asked_not_what_is_right(study):
-    before = {s.id for s in plan_any(load_any(study()))}
-    assert {s.id for s in plan_any(load_any(study(prompts=PROMPTS.replace('"Nice"]', '"Nice", "Brest"]'))))} == before
-    assert before < {s.id for s in plan_any(load_any(study(**{"n_replies = 6": "n_replies = 8"})))}
-    assert not before & {s.id for s in plan_any(load_any(study(**{"seed = 3": "seed = 4"})))}
-    assert len(before - {s.id for s in plan_any(load_any(study(prompts=PROMPTS.replace("another", "one more"))))}) == 9
+def test_identity_is_what_is_asked_not_what_is_right(prompt_study):
+    before = {s.id for s in plan_any(load_any(prompt_study.write()))}
+    assert {s.id for s in plan_any(load_any(prompt_study.write(entries=PROMPTS.replace('"Nice"]', '"Nice", "Brest"]'))))} == before
+    assert before < {s.id for s in plan_any(load_any(prompt_study.write(n_replies=8)))}
+    assert not before & {s.id for s in plan_any(load_any(prompt_study.write(seed=4)))}
+    assert len(before - {s.id for s in plan_any(load_any(prompt_study.write(entries=PROMPTS.replace("another", "one more"))))}) == 9
 
 
-def test_a_run_is_compared_shown_and_goes_on(study, command, tmp_path):
-    path, out = study(), tmp_path / "run"
+def test_a_run_is_compared_shown_and_goes_on(prompt_study, command, tmp_path):
+    path, out = prompt_study.write(), tmp_path / "run"
     code, said, err = command("run", path, "--out", out)
     assert code == 0, err
     assert "18 of 18 conversations are complete" in said
     assert "1 of 3" in said and "2 of 3" in said
     rows = list(RunFolder(out).journal_rows())
     assert len(rows) == 18
-    code, said, _ = command("run", study(**{"n_replies = 6": "n_replies = 8"}), "--out", out)
+    code, said, _ = command("run", prompt_study.write(n_replies=8), "--out", out)
     assert code == 0
     assert "24 of 24" in said
     assert len(list(RunFolder(out).journal_rows())) == 24, "what was answered is not asked again"
@@ -110,34 +55,30 @@ def test_a_run_is_compared_shown_and_goes_on(study, command, tmp_path):
     assert "0.600  Paris" in said
 
 
-def test_workers_share_a_study_of_prompts(study, command, tmp_path, endpoint):
+def test_workers_share_a_study_of_prompts(prompt_study, command, tmp_path, endpoint):
     endpoint.reply = lambda body: '{"candidates": [{"reply": "Paris", "probability": 1}, {"reply": "Lyon", "probability": 1}]}'
-    path = study(
-        extra=f'run = {{ base_url = "{endpoint.url}" }}\n',
-        model="openai:x",
-        **IN_PLACE_OF_DIRECT,
-    )
+    path = prompt_study.write(models="openai:x", run={"base_url": endpoint.url}, conditions=[SEQUENCE, VS])
     code, said, err = command("run", path, "--out", tmp_path / "run", "--workers", "2")
     assert code == 0, err
     assert "12 of 12 conversations are complete" in said
     assert len(endpoint.bodies) == 12
 
 
-def test_a_changed_prompt_is_refused_and_changed_answers_are_not(study, command, tmp_path):
+def test_a_changed_prompt_is_refused_and_changed_answers_are_not(prompt_study, command, tmp_path):
     out = tmp_path / "run"
-    assert command("run", study(), "--out", out)[0] == 0
-    code, _, err = command("run", study(prompts=PROMPTS.replace("Name a city", "Name some city")), "--out", out)
+    assert command("run", prompt_study.write(), "--out", out)[0] == 0
+    code, _, err = command("run", prompt_study.write(entries=PROMPTS.replace("Name a city", "Name some city")), "--out", out)
     assert code == 2
     assert "changed since: prompts.city (text)" in err
     assert "prompts and replies may be added" in err
-    code, said, _ = command("run", study(prompts=PROMPTS.replace('"Lyon", ', "")), "--out", out)
+    code, said, _ = command("run", prompt_study.write(entries=PROMPTS.replace('"Lyon", ', "")), "--out", out)
     assert code == 0
     assert "1 of 2" in said
 
 
-def test_what_cannot_be_read_is_owed_and_counted(study, command, tmp_path):
-    path, out = study(), tmp_path / "run"
-    (tmp_path / "rules.toml").write_text(RULES.replace('{"reply": "Rome"}', "{").replace('{"reply": "It is Paris."}', "{"), "utf-8")
+def test_what_cannot_be_read_is_owed_and_counted(prompt_study, command, tmp_path):
+    path = prompt_study.write(rules=RULES.replace('{"reply": "Rome"}', "{").replace('{"reply": "It is Paris."}', "{"))
+    out = tmp_path / "run"
     code, said, err = command("run", path, "--out", out)
     assert code == 1
     assert "failed: ReplyError" in err
@@ -146,31 +87,31 @@ def test_what_cannot_be_read_is_owed_and_counted(study, command, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("replace", "sentence"),
+    ("keys", "sentence"),
     [
-        ({'kind = "prompt"': 'kind = "poem"'}, "kind = 'poem': expected 'dialogue' or 'prompt'"),
-        ({"n_replies = 6": "n_replies = 0"}, "n_replies = 0"),
-        ({"n_replies = 6": "n_reply = 6"}, "unknown key 'n_reply'; did you mean 'n_replies'?"),
-        ({'measures = ["coverage"]': 'measures = ["beauty"]'}, "measures[1] = 'beauty'"),
-        ({'prompts = "prompts.toml"': ""}, "key 'prompts' is missing"),
-        ({'prompts = "prompts.toml"': 'prompts = "no.toml"'}, "there is no such file, expected a prompt file"),
+        ({"kind": "poem"}, "kind = 'poem': expected 'dialogue' or 'prompt'"),
+        ({"n_replies": 0}, "n_replies = 0"),
+        ({"n_reply": 6}, "unknown key 'n_reply'; did you mean 'n_replies'?"),
+        ({"measures": ["beauty"]}, "measures[1] = 'beauty'"),
+        ({"prompts": None}, "key 'prompts' is missing"),
+        ({"prompts": "no.toml"}, "there is no such file, expected a prompt file"),
     ],
 )
-def test_what_is_wrong_is_said(study, command, replace, sentence):
-    code, _, err = command("run", study(**replace))
+def test_what_is_wrong_is_said(prompt_study, command, keys, sentence):
+    code, _, err = command("run", prompt_study.write(**keys))
     assert code == 2
     assert sentence in err
 
 
-def test_a_measure_needs_what_it_is_computed_from(study, command):
-    code, _, err = command("run", study(prompts=PROMPTS.replace('answers = ["Paris", "Lyon", "Nice"]', "", 1)))
+def test_a_measure_needs_what_it_is_computed_from(prompt_study, command):
+    code, _, err = command("run", prompt_study.write(entries=PROMPTS.replace('answers = ["Paris", "Lyon", "Nice"]', "", 1)))
     assert code == 2
     assert "'coverage' needs the right answers, but prompt 'city' has none" in err
 
 
-def test_verbs_for_dialogues_say_that_this_is_none(study, command, tmp_path):
+def test_verbs_for_dialogues_say_that_this_is_none(prompt_study, command, tmp_path):
     out = tmp_path / "run"
-    path = study()
+    path = prompt_study.write()
     assert command("run", path, "--out", out)[0] == 0
     for verb in (["language", out], ["dynamics", out], ["probabilities", out], ["report", out]):
         code, _, err = command(*verb)
@@ -183,9 +124,9 @@ def test_verbs_for_dialogues_say_that_this_is_none(study, command, tmp_path):
     assert "has no personas" in err
 
 
-def test_diversity_of_words_is_printed_as_a_ratio_and_written(study, command, tmp_path):
+def test_diversity_of_words_is_printed_as_a_ratio_and_written(prompt_study, command, tmp_path):
     out = tmp_path / "run"
-    path = study(**{'measures = ["coverage"]': 'measures = ["words"]'}, prompts=PROMPTS.replace('answers = ["Paris", "Lyon", "Nice"]', ""))
+    path = prompt_study.write(measures=["words"], entries=PROMPTS.replace('answers = ["Paris", "Lyon", "Nice"]', ""))
     code, said, err = command("run", path, "--out", out)
     assert code == 0, err
     assert "Diversity of words (1 - mean ROUGE-L)" in said

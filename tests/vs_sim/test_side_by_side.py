@@ -9,7 +9,7 @@ from scipy import stats
 from analysis.diversity import Diversity
 from analysis.replies import Replies
 from analysis.side_by_side import method_tests, render, render_tests
-from tests.vs_sim.test_prompt_study import RULES
+from tests.prompt_studies import RULES
 
 
 def arm(condition: str, **by_prompt: float) -> Diversity:

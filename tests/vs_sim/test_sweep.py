@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from tests.vs_sim.test_prompt_study import study  # noqa: F401  the fixture
 from vs_sim.kinds import load_any
 
 SWEEP = """
@@ -16,9 +15,8 @@ tau = [0.1, 0.9]
 """
 
 
-def test_every_combination_that_is_possible_is_a_condition_once(study):  # noqa: F811
-    path = study()
-    path.write_text(path.read_text("utf-8") + SWEEP, "utf-8")
+def test_every_combination_that_is_possible_is_a_condition_once(prompt_study):
+    path = prompt_study.write(SWEEP)
     names = [c.name for c in load_any(path).conditions]
     assert names == [
         "direct",
@@ -34,12 +32,10 @@ def test_every_combination_that_is_possible_is_a_condition_once(study):  # noqa:
     ]
 
 
-def test_each_condition_is_asked_at_its_own_temperature(study, command, endpoint, tmp_path):  # noqa: F811
+def test_each_condition_is_asked_at_its_own_temperature(prompt_study, command, endpoint, tmp_path):
     endpoint.reply = lambda body: '{"reply": "Paris"}'
     sweep = '[[sweep]]\nmethod = "direct"\ntemperature = [0.1, 1.5, "default"]\ntop_p = 0.5\n'
-    path = study(model="openai:x", **{"n_replies = 6": "n_replies = 1"})
-    text = path.read_text("utf-8").partition("[[conditions]]")[0]
-    path.write_text(f'{text}{sweep}[run]\nbase_url = "{endpoint.url}"\n', "utf-8")
+    path = prompt_study.write(sweep, models="openai:x", n_replies=1, conditions=None, run={"base_url": endpoint.url})
     code, _, err = command("run", path, "--out", tmp_path / "run")
     assert code == 0, err
     assert sorted(str(body.get("temperature")) for body in endpoint.bodies) == ["0.1", "0.1", "1.5", "1.5", "None", "None"]
@@ -61,10 +57,8 @@ def test_each_condition_is_asked_at_its_own_temperature(study, command, endpoint
         ('[[sweep]]\nmethod = "direct"\ntemperature = [3.0]\n', "3.0 is out of range; expected 0 to 2"),
     ],
 )
-def test_what_is_wrong_is_said(study, command, sweep, sentence):  # noqa: F811
-    path = study()
-    path.write_text(path.read_text("utf-8") + sweep, "utf-8")
-    code, _, err = command("plan", path)
+def test_what_is_wrong_is_said(prompt_study, command, sweep, sentence):
+    code, _, err = command("plan", prompt_study.write(sweep))
     assert code == 2
     assert sentence in err
 
