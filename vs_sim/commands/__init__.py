@@ -102,7 +102,7 @@ def read_to_the_end(result: ReadResult, things: str) -> int:
         things: what is missing then, such as ``"readings"``.
 
     Returns:
-        0 if nothing is missing, 3 if the reading stopped, otherwise 1.
+        0 if nothing is missing; 5 if a cap was reached, 130 if it was told to stop, 3 if it stopped otherwise; 1 if some failed.
     """
     if result.n_read == result.n_wanted:
         return 0
@@ -110,5 +110,6 @@ def read_to_the_end(result: ReadResult, things: str) -> int:
         print(f"{n} failed: {kind}", file=sys.stderr)
     if result.stopped:
         print(f"stopped: {result.stopped}", file=sys.stderr)
-    print(f"vs-sim: {things} are missing; give the same command again to go on", file=sys.stderr)
-    return 3 if result.stopped else 1
+    cap = " with a higher cap" if result.capped else ""
+    print(f"vs-sim: {things} are missing; give the same command again{cap} to go on", file=sys.stderr)
+    return 5 if result.capped else 130 if result.drained else 3 if result.stopped else 1
