@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.accuracy import Accuracy
+from analysis.latex import Table
 from analysis.numbers import cell, share
 from analysis.over_prompts import OverPrompts
 from analysis.refusals import Refusals
@@ -39,17 +40,14 @@ _REFUSED = (
 
 def render_accuracy(found: Sequence[Accuracy]) -> str:
     """A block for each model, a line for each condition and another one for the differences; at most 100 columns wide."""
-    rows = [(one.condition, one.model, [f"{one.n_replies}", f"{one.n_tied}"], [one.top_1, one.any_right]) for one in found]
-    lines = _blocks("Right answers", (("replies", 8), ("tied", 6)), ("top-1", "any"), rows)
-    return "\n".join(lines + _notes([_TOP_1, _INTERVALS, *_missing([(one, one.n_planned - one.n_askings) for one in found])]))
+    lines = _blocks("Right answers", (("replies", 8), ("tied", 6)), ("top-1", "any"), _right(found))
+    return "\n".join(lines + _wrapped(_notes_on_right(found)))
 
 
 def render_refusals(found: Sequence[Refusals]) -> str:
     """A block for each model, a line for each condition and another one for the differences; at most 100 columns wide."""
-    rows = [(one.condition, one.model, [f"{one.n_answered}", f"{one.n_withheld}"], [one.drawn, one.every]) for one in found]
-    lines = _blocks("Refusals", (("answered", 9), ("withheld", 9)), ("drawn", "every"), rows)
-    missing = [(one, one.n_planned - one.n_answered - one.n_withheld) for one in found]
-    return "\n".join(lines + _notes([_REFUSED, _INTERVALS, *_missing(missing)]))
+    lines = _blocks("Refusals", (("answered", 9), ("withheld", 9)), ("drawn", "every"), _refused(found))
+    return "\n".join(lines + _wrapped(_notes_on_refused(found)))
 
 
 def render_reliability(found: Sequence[Reliability]) -> str:
@@ -59,21 +57,88 @@ def render_reliability(found: Sequence[Reliability]) -> str:
     for model in dict.fromkeys(one.model for one in found):
         lines += _head("Stated probabilities", model, titles)
         for one in (one for one in found if one.model == model):
-            again = one.again and one.again.calibration_error
-            cells = (
-                f"{one.n_candidates}",
-                cell("share", one.ece, *(one.ece_interval or (None, None))),
-                f"{share(one.ece_floor.mean)}, {share(one.ece_floor.q95)}",
-                cell("share", again.value, again.low, again.high) if again else "-",
-            )
+            *cells, floor = _stated(one)
             line = _name(one.condition) + "".join(f"{text:>{width}}" for text, (_, width) in zip(cells, titles, strict=True))
-            lines.append(line + (f" ({share(one.again.calibration_error_floor[1], 2)})" if one.again else ""))
-    return "\n".join(lines + _notes([_ECE]))
+            lines.append(f"{line} {floor}".rstrip())
+    return "\n".join(lines + _wrapped([_ECE]))
 
 
-def _blocks(
-    title: str, counts: Sequence[tuple[str, int]], shares: Sequence[str], rows: Sequence[tuple[str, str, list[str], list[OverPrompts]]]
-) -> list[str]:
+_Row = tuple[str, str, list[str], list[OverPrompts]]
+"""Condition, model, counts, and what has a mean over the prompts."""
+
+
+def _right(found: Sequence[Accuracy]) -> list[_Row]:
+    return [(one.condition, one.model, [f"{one.n_replies}", f"{one.n_tied}"], [one.top_1, one.any_right]) for one in found]
+
+
+def _notes_on_right(found: Sequence[Accuracy]) -> list[str]:
+    return [_TOP_1, _INTERVALS, *_missing([(one, one.n_planned - one.n_askings) for one in found])]
+
+
+def _refused(found: Sequence[Refusals]) -> list[_Row]:
+    return [(one.condition, one.model, [f"{one.n_answered}", f"{one.n_withheld}"], [one.drawn, one.every]) for one in found]
+
+
+def _notes_on_refused(found: Sequence[Refusals]) -> list[str]:
+    return [_REFUSED, _INTERVALS, *_missing([(one, one.n_planned - one.n_answered - one.n_withheld) for one in found])]
+
+
+def _stated(one: Reliability) -> tuple[str, str, str, str, str]:
+    """Candidates, error, its floor, error against the direct replies, and the floor of that; the last is empty where there is none."""
+    again = one.again and one.again.calibration_error
+    return (
+        f"{one.n_candidates}",
+        cell("share", one.ece, *(one.ece_interval or (None, None))),
+        f"{share(one.ece_floor.mean)}, {share(one.ece_floor.q95)}",
+        cell("share", again.value, again.low, again.high) if again else "-",
+        f"({share(one.again.calibration_error_floor[1], 2)})" if one.again else "",
+    )
+
+
+def page_accuracy(found: Sequence[Accuracy]) -> list[Table]:
+    """Right answers, for a page."""
+    caption = "Right answers: mean over the prompts, with 95 % intervals."
+    return [_page("accuracy", caption, ("replies", "tied"), ("top-1", "any"), _right(found), _notes_on_right(found))]
+
+
+def page_refusals(found: Sequence[Refusals]) -> list[Table]:
+    """Refusals, for a page."""
+    caption = "Refusals: mean over the prompts, with 95 % intervals."
+    return [_page("refusals", caption, ("answered", "withheld"), ("drawn", "every"), _refused(found), _notes_on_refused(found))]
+
+
+def page_reliability(found: Sequence[Reliability]) -> list[Table]:
+    """Stated probabilities, for a page."""
+    rows: list[tuple[str, ...]] = []
+    for model in dict.fromkeys(one.model for one in found):
+        rows += [(), (model,), *((one.condition, f"{one.n_prompts:,}", *_stated(one)) for one in found if one.model == model)]
+    caption = "Stated probabilities against what is right, and against how often the model says so when asked directly."
+    columns = ("", "prompts", "candidates", "ECE", "floor", "asked again", "its floor")
+    return [Table(name="calibration", caption=caption, columns=columns, rows=tuple(rows[1:]), notes=(_ECE,))]
+
+
+def _page(name: str, caption: str, counts: Sequence[str], shares: Sequence[str], found: Sequence[_Row], notes: Sequence[str]) -> Table:
+    """Counts, then each mean with its difference from the first condition behind it."""
+    rows: list[tuple[str, ...]] = []
+    for model in dict.fromkeys(model for _, model, _, _ in found):
+        rows += [(), (model,)]
+        for condition, _, numbers, over in (one for one in found if one[1] == model):
+            cells = [text for one in over for text in (_own(one), _less(one))]
+            n_prompts = max((len(one.by_prompt) for one in over), default=0)
+            rows.append((condition, f"{n_prompts:,}", *numbers, *cells))
+    columns = ("", "prompts", *counts, *(title for one in shares for title in (one, "difference")))
+    return Table(name=name, caption=caption, columns=columns, rows=tuple(rows[1:]), notes=tuple(notes))
+
+
+def _own(one: OverPrompts) -> str:
+    return cell("share", one.mean, *(one.interval or (None, None)))
+
+
+def _less(one: OverPrompts) -> str:
+    return cell("share", one.difference, *(one.difference_interval or (None, None)), signed=True)
+
+
+def _blocks(title: str, counts: Sequence[tuple[str, int]], shares: Sequence[str], rows: Sequence[_Row]) -> list[str]:
     """A block for each model: condition, counts, and means with their differences below."""
     rest = (WIDTH - _NAME - sum(width for _, width in counts)) // 2
     head = [*counts, *((name, rest) for name in shares)]
@@ -81,10 +146,10 @@ def _blocks(
     for model in dict.fromkeys(model for _, model, _, _ in rows):
         lines += _head(title, model, head)
         for condition, _, numbers, found in (row for row in rows if row[1] == model):
-            own = [cell("share", one.mean, *(one.interval or (None, None))) for one in found]
+            own = [_own(one) for one in found]
             lines.append(_name(condition) + "".join(f"{text:>{width}}" for text, (_, width) in zip([*numbers, *own], head, strict=True)))
             if any(one.difference is not None for one in found):
-                less = [cell("share", one.difference, *(one.difference_interval or (None, None)), signed=True) for one in found]
+                less = [_less(one) for one in found]
                 lines.append(f"{'difference':>{WIDTH - 2 * rest}}" + "".join(f"{text:>{rest}}" for text in less))
     return lines
 
@@ -104,7 +169,7 @@ def _missing(found: Sequence[tuple[Accuracy | Refusals, int]]) -> list[str]:
     ]
 
 
-def _notes(notes: Sequence[str]) -> list[str]:
+def _wrapped(notes: Sequence[str]) -> list[str]:
     return [line for note in notes for line in wrapped(printable(note), WIDTH, indent="  ")]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.coverage import Coverage
+from analysis.latex import Table
 from analysis.numbers import cell, number, p_value
 from vs_sim.records import printable
 from vs_sim.terminal import WIDTH, filled, shortened, wrapped
@@ -24,12 +25,7 @@ def render(found: Sequence[Coverage], notes: Sequence[str] = ()) -> str:
         lines += ["", shortened(f"{printable(prompt)}, {printable(model)}", WIDTH)]
         lines.append(" " * _NAME + "".join(f"{name:>{width}}" for name, width in _COLUMNS))
         lines += [_line(one) for one in group]
-    missing = [one for one in found if one.n_askings < one.n_planned]
-    said = [
-        f"Missing, {one.prompt}, {one.condition}, {one.model}: {one.n_planned - one.n_askings} of {one.n_planned} askings."
-        for one in missing
-    ]
-    for note in (*_NOTES, *said, *notes):
+    for note in (*_NOTES, *_missing(found), *notes):
         lines += wrapped(printable(note), WIDTH, indent="  ")
     return "\n".join(lines).lstrip("\n")
 
@@ -42,18 +38,76 @@ _NOTES = (
 )
 
 
-def _line(one: Coverage) -> str:
+def _missing(found: Sequence[Coverage]) -> list[str]:
+    return [
+        f"Missing, {one.prompt}, {one.condition}, {one.model}: {one.n_planned - one.n_askings} of {one.n_planned} askings."
+        for one in found
+        if one.n_askings < one.n_planned
+    ]
+
+
+def _cells(one: Coverage) -> tuple[str, ...]:
     low, high = one.precision_interval or (None, None)
     kl_low, kl_high = one.kl_interval or (None, None)
-    cells = (
+    return (
         f"{one.n_found} of {one.n_answers}",
         number("answers", one.n_found_by_chance),
         cell("share", one.precision, low, high),
         cell("share", one.kl, kl_low, kl_high),
         "-" if one.kl_floor is None else f"{number('share', one.kl_floor.mean)}, {number('share', one.kl_floor.q95)}",
     )
+
+
+def _line(one: Coverage) -> str:
     name = filled(shortened(printable(one.condition), _NAME - 6), _NAME - 6) + f"{one.n_replies:>5} "
-    return name + "".join(f"{text:>{width}}" for text, (_, width) in zip(cells, _COLUMNS, strict=True))
+    return name + "".join(f"{text:>{width}}" for text, (_, width) in zip(_cells(one), _COLUMNS, strict=True))
+
+
+MOST = 100
+"""Prompts that a page lists: with more, a table is no longer read."""
+
+
+def page_tables(found: Sequence[Coverage], notes: Sequence[str] = ()) -> list[Table]:
+    """The same for a page: coverage and divergence, and the tests of the drawn replies; the first `MOST` prompts.
+
+    Args:
+        found: by prompt.
+        notes: what else belongs below them, such as where the right answers come from.
+    """
+    prompts = list(dict.fromkeys(one.prompt for one in found))
+    listed = set(prompts[:MOST])
+    cut = [f"The first {MOST} of {len(prompts):,} prompts; all of them stand in coverage.csv."] if len(prompts) > MOST else []
+    shown = [one for one in found if one.prompt in listed]
+    rows: list[tuple[str, ...]] = []
+    tests: list[tuple[str, ...]] = []
+    for (prompt, model), group in groupby(shown, key=lambda one: (one.prompt, one.model)):
+        head = (f"{prompt}, {model}",)
+        own = list(group)
+        rows += [(), head, *((one.condition, f"{one.n_replies}", *_cells(one)) for one in own)]
+        tested = [one for one in own if one.chi_square is not None]
+        if tested:
+            tests += [(), head]
+            tests += [(one.condition, number("", one.chi_square), f"{one.chi_square_n}", p_value(one.chi_square_p)) for one in tested]
+    made = [
+        Table(
+            name="coverage",
+            caption="Right answers found, their share, and divergence from the reference, with 95 % intervals.",
+            columns=("", "replies", *(title for title, _ in _COLUMNS)),
+            rows=tuple(rows[1:]),
+            notes=(*cut, *_NOTES, *_missing(shown), *notes),
+        )
+    ]
+    if tests:
+        made.append(
+            Table(
+                name="chi-square",
+                caption="Drawn replies against the reference: Pearson's chi-square, Monte Carlo p (one reply an asking).",
+                columns=("", "chi-square", "n", "p"),
+                rows=tuple(tests[1:]),
+                notes=tuple(cut),
+            )
+        )
+    return made
 
 
 def chi_squares(found: Sequence[Coverage]) -> str:

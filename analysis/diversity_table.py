@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.diversity import Diversity
+from analysis.latex import Table
 from analysis.numbers import cell
 from vs_sim.records import printable
 from vs_sim.terminal import WIDTH, filled, shortened, wrapped
@@ -24,16 +25,9 @@ def render(found: Sequence[Diversity], notes: Sequence[str] = ()) -> str:
         for one in found:
             if one.measure == measure:
                 name = filled(shortened(printable(f"{one.condition}, {one.model}"), _NAME), _NAME)
-                own = cell("share", one.mean, *(one.interval or (None, None)))
-                ratio = "" if one.ratio is None else cell("times", one.ratio, *(one.ratio_interval or (None, None)))
+                own, ratio = _cells(one)
                 lines.append(f"{name}{one.n_replies:>9}{own:>23}{ratio:>23}".rstrip())
-    said = [_NOTE]
-    for one in (one for one in found if one.measure == found[0].measure):
-        if one.n_askings < one.n_planned:
-            said.append(f"Missing, {one.condition}, {one.model}: {one.n_planned - one.n_askings} of {one.n_planned} askings.")
-        if one.n_without:
-            said.append(f"{one.condition}, {one.model}: {one.n_without} prompts have fewer than two replies and are left out.")
-    for note in (*said, *notes):
+    for note in (*_notes(found), *notes):
         lines += wrapped(printable(note), WIDTH, indent="  ")
     return "\n".join(lines).lstrip("\n")
 
@@ -42,6 +36,34 @@ _NOTE = (
     "Mean over the prompts of the mean distance of all pairs of replies to a prompt; 0: all the same. Intervals (95 %) are over the "
     "askings of each prompt. times the first: the ratio to the first condition of the same model."
 )
+
+
+def _cells(one: Diversity) -> tuple[str, str]:
+    """Mean and ratio with their intervals; the first condition has no ratio."""
+    ratio = "" if one.ratio is None else cell("times", one.ratio, *(one.ratio_interval or (None, None)))
+    return cell("share", one.mean, *(one.interval or (None, None))), ratio
+
+
+def _notes(found: Sequence[Diversity]) -> list[str]:
+    said = [_NOTE]
+    for one in (one for one in found if one.measure == found[0].measure):
+        if one.n_askings < one.n_planned:
+            said.append(f"Missing, {one.condition}, {one.model}: {one.n_planned - one.n_askings} of {one.n_planned} askings.")
+        if one.n_without:
+            said.append(f"{one.condition}, {one.model}: {one.n_without} prompts have fewer than two replies and are left out.")
+    return said
+
+
+def page_tables(found: Sequence[Diversity]) -> list[Table]:
+    """The same for a page."""
+    rows: list[tuple[str, ...]] = []
+    for measure, model in dict.fromkeys((one.measure, one.model) for one in found):
+        rows += [(), (f"{_TITLES[measure]}, {model}",)]
+        own = (one for one in found if (one.measure, one.model) == (measure, model))
+        rows += [(one.condition, f"{one.n_prompts:,}", f"{one.n_replies}", *_cells(one)) for one in own]
+    caption = "How different the replies to a prompt are, mean over the prompts, with 95 % intervals."
+    columns = ("", "prompts", "replies", "diversity", "times the first")
+    return [Table(name="diversity", caption=caption, columns=columns, rows=tuple(rows[1:]), notes=tuple(_notes(found)))]
 
 
 def tidy(found: Sequence[Diversity]) -> pd.DataFrame:

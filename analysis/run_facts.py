@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from analysis.samples import NOT_RUN
-from vs_sim.records import ConversationSpec, Record, Transcript, printable
+from vs_sim.records import AnyRecord, AnySpec, ConversationSpec, Record, Transcript, printable
 from vs_sim.store import turn_of
 
 
@@ -149,7 +149,7 @@ def run_facts(
     commits = [start.get("git_commit") for start in starts]
     return RunFacts(
         study=dict(manifest["study"]),
-        cells=tuple(_cell(condition, model, specs, done) for (condition, model), specs in groups.items()),
+        cells=tuple(cell_of(condition, model, specs, done) for (condition, model), specs in groups.items()),
         n_persuaders=len({spec.persuader for spec in planned}),
         n_persuadees=len(persuadees),
         n_matched=sum(cents is not None for cents in persuadees.values()),
@@ -159,14 +159,21 @@ def run_facts(
         first=began[0] if began else None,
         last=began[-1] if began else None,
         n_starts=len(starts),
-        versions=_versions(starts),
+        versions=versions_of(starts),
         commits=tuple(dict.fromkeys(commit for commit in commits if commit)),
         n_without_commit=sum(not commit for commit in commits),
-        endpoints=tuple(dict.fromkeys(_addresses(starts))),
+        endpoints=tuple(dict.fromkeys(addresses_of(starts))),
     )
 
 
-def _cell(condition: str, model: str, specs: Sequence[ConversationSpec], done: Mapping[str, Transcript]) -> Cell:
+def cell_of(condition: str, model: str, specs: Sequence[AnySpec], done: Mapping[str, AnyRecord]) -> Cell:
+    """What became of the conversations, or askings, of one condition and model.
+
+    Args:
+        condition, model: which.
+        specs: those planned.
+        done: id -> those that ended, of this cell and of others.
+    """
     missing: Counter[str] = Counter()
     for spec in specs:
         found = done.get(spec.id)
@@ -187,9 +194,10 @@ def schemas(study: Mapping[str, Any]) -> str:
     """Whether JSON schemas were sent with the requests for JSON, which only some endpoints take, as a sentence without its full stop."""
     if not study.get("json_schema"):
         return "No JSON schemas were sent"
-    takers = [printable(model) for model in study.get("persuadee_models", ()) if model.startswith(("embedded:", "openai:"))]
+    models = study.get("persuadee_models") or study.get("models") or ()
+    takers = [printable(model) for model in models if model.startswith(("embedded:", "openai:"))]
     if not takers:
-        return "No JSON schemas were sent: none of the persuadee models takes them"
+        return f"No JSON schemas were sent: none of the {'persuadee ' if 'persuadee_models' in study else ''}models takes them"
     return f"JSON schemas were sent with requests for JSON to {', '.join(takers)}; whether they were enforced is not recorded"
 
 
@@ -243,7 +251,8 @@ def _asked(
     )
 
 
-def _versions(starts: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+def versions_of(starts: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Package -> its versions over the starts of a run, as in `RunFacts`."""
     found: dict[str, dict[str, None]] = {}
     for start in starts:
         for package, version in (start.get("versions") or {}).items():
@@ -253,7 +262,8 @@ def _versions(starts: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]
     return {package: tuple(versions) for package, versions in found.items()}
 
 
-def _addresses(starts: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def addresses_of(starts: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """Addresses under which models were reached, as the starts of a run name them."""
     for start in starts:
         run = start.get("run") or {}
         for options in (run, *(run.get("endpoints") or {}).values()):

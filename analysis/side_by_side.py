@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.diversity import Diversity
-from analysis.numbers import p_value, share
+from analysis.numbers import NONE, p_value, share
 from analysis.replies import Replies
 from vs_sim.records import Record, printable
 from vs_sim.terminal import WIDTH, filled, shortened, wrapped
@@ -18,7 +18,7 @@ class MethodTest(Record):
     """One method's diversity against the first one's, over the prompts that both have.
 
     Attributes:
-        measure, condition, first: what is compared.
+        measure, model, condition, first: what is compared.
         n_prompts: prompts.
         difference: mean of the prompts' differences; None without prompts.
         t, t_p: paired t-test, two-sided; None below two prompts, or where all differences are the same.
@@ -26,6 +26,7 @@ class MethodTest(Record):
     """
 
     measure: str
+    model: str
     condition: str
     first: str
     n_prompts: int
@@ -57,6 +58,7 @@ def _test(one: Diversity, base: Diversity) -> MethodTest:
             t, t_p = (float(value) for value in stats.ttest_rel(a, b))
     return MethodTest(
         measure=one.measure,
+        model=one.model,
         condition=one.condition,
         first=base.condition,
         n_prompts=len(both),
@@ -66,6 +68,11 @@ def _test(one: Diversity, base: Diversity) -> MethodTest:
         u=u,
         u_p=u_p,
     )
+
+
+def u_text(u: float | None) -> str:
+    """Mann-Whitney's U, a number of pairs, of which ties count half."""
+    return NONE if u is None else f"{u:,.1f}".removesuffix(".0")
 
 
 def render(prompt: str, found: Sequence[Replies], distances: Sequence[Diversity], *, with_weights: Sequence[str]) -> str:
@@ -103,7 +110,7 @@ def render_tests(tests: Sequence[MethodTest]) -> str:
     for one in (one for one in tests if one.u is not None):
         t = "t -" if one.t is None else f"t {one.t:.2f}, p {p_value(one.t_p)}"
         difference = share(one.difference, signed=True)
-        lines.append(f"  {one.measure}: {one.condition} minus {one.first} {difference}, {t}; U {one.u:.0f}, p {p_value(one.u_p)}")
+        lines.append(f"  {one.measure}: {one.condition} minus {one.first} {difference}, {t}; U {u_text(one.u)}, p {p_value(one.u_p)}")
     if not lines:
         return ""
     return "\n".join([f"Distances within a method, over {tests[0].n_prompts} prompts (paired t-test, Mann-Whitney U; two-sided)", *lines])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from analysis.accuracy import Accuracy
     from analysis.coverage import Coverage
     from analysis.diversity import Diversity
+    from analysis.latex import Table
     from analysis.refusals import Refusals
     from analysis.reliability import Reliability
     from vs_sim.prompt_study import PromptStudy
@@ -36,12 +37,14 @@ class Part(NamedTuple):
         blocks: for the terminal.
         tables: name of a tidy table, without suffix -> what writes it.
         figures: name of a file, without suffix -> the figure.
+        page: the tables as a report shows them; without any, it shows `blocks` as they are.
     """
 
     found: dict[str, Sequence[Record]]
     blocks: list[str]
     tables: dict[str, Callable[[Path], object]]
     figures: dict[str, Drawing]
+    page: Sequence[Table] = ()
 
 
 def compare_prompts(folder: RunFolder, *, as_json: bool = False) -> None:
@@ -81,7 +84,7 @@ def parts_of(folder: RunFolder, study: PromptStudy) -> list[Part]:
 
 
 def _coverage(folder: RunFolder, study: PromptStudy) -> Part:
-    from analysis.coverage_table import chi_squares, render, write_answers_csv, write_csv
+    from analysis.coverage_table import chi_squares, page_tables, render, write_answers_csv, write_csv
     from vs_sim.commands.measure_figures import coverage_figures
 
     found = coverages(folder, study)
@@ -93,21 +96,23 @@ def _coverage(folder: RunFolder, study: PromptStudy) -> Part:
         "coverage": partial(write_csv, found),
         "answers": partial(write_answers_csv, found, answers),
     }
-    return Part({"coverage": found}, [render(found, sources), chi_squares(found)], tables, coverage_figures(found, answers))
+    blocks, figures = [render(found, sources), chi_squares(found)], coverage_figures(found, answers)
+    return Part({"coverage": found}, blocks, tables, figures, page_tables(found, sources))
 
 
 def _diversity(folder: RunFolder, study: PromptStudy) -> Part:
-    from analysis.diversity_table import render, write_csv
+    from analysis.diversity_table import page_tables, render, write_csv
     from vs_sim.commands.measure_figures import diversity_figures
 
     found = diversities_of(folder, study)
     if not found:
         return Part({"diversity": found}, [], {}, {})
-    return Part({"diversity": found}, [render(found)], {"diversity": partial(write_csv, found)}, diversity_figures(found))
+    tables = {"diversity": partial(write_csv, found)}
+    return Part({"diversity": found}, [render(found)], tables, diversity_figures(found), page_tables(found))
 
 
 def _accuracy(folder: RunFolder, study: PromptStudy) -> Part:
-    from analysis.accuracy_table import render_accuracy, render_reliability, tidy, tidy_reliability, write_csv
+    from analysis import accuracy_table as made
     from analysis.plots import MAX_ARMS, pages
     from analysis.plots_reliability import figure
 
@@ -115,14 +120,17 @@ def _accuracy(folder: RunFolder, study: PromptStudy) -> Part:
     blocks: list[str] = []
     tables: dict[str, Callable[[Path], object]] = {}
     figures: dict[str, Drawing] = {}
+    page: list[Table] = []
     if found:
-        blocks, tables = [render_accuracy(found)], {"accuracy": partial(write_csv, tidy(found))}
+        blocks, tables = [made.render_accuracy(found)], {"accuracy": partial(made.write_csv, made.tidy(found))}
+        page = made.page_accuracy(found)
     if stated:
-        blocks.append(render_reliability(stated))
-        tables["calibration"] = partial(write_csv, tidy_reliability(stated))
+        blocks.append(made.render_reliability(stated))
+        tables["calibration"] = partial(made.write_csv, made.tidy_reliability(stated))
+        page += made.page_reliability(stated)
         for name, chosen in pages("calibration", stated, MAX_ARMS):
             figures[name] = Drawing(partial(figure, chosen), _CALIBRATION)
-    return Part({"accuracy": found, "calibration": stated}, blocks, tables, figures)
+    return Part({"accuracy": found, "calibration": stated}, blocks, tables, figures, page)
 
 
 _CALIBRATION = (
@@ -132,7 +140,7 @@ _CALIBRATION = (
 
 
 def _refusals(folder: RunFolder, study: PromptStudy) -> Part:
-    from analysis.accuracy_table import render_refusals, tidy, write_csv
+    from analysis.accuracy_table import page_refusals, render_refusals, tidy, write_csv
     from analysis.refusals import refusals
 
     found: list[Refusals] = []
@@ -140,7 +148,7 @@ def _refusals(folder: RunFolder, study: PromptStudy) -> Part:
         found = refusals(folder.planned_askings(), folder.responses(), seed=study.seed)
     if not found:
         return Part({"refusals": found}, [], {}, {})
-    return Part({"refusals": found}, [render_refusals(found)], {"refusals": partial(write_csv, tidy(found))}, {})
+    return Part({"refusals": found}, [render_refusals(found)], {"refusals": partial(write_csv, tidy(found))}, {}, page_refusals(found))
 
 
 def ready_to_measure(study: PromptStudy) -> None:
