@@ -1,11 +1,8 @@
-"""A run folder as pandas frames: one tidy table each of conversations, turns, candidates, calls and personas."""
+"""A run folder as pandas frames, one tidy table each: of conversations, turns, personas, or of askings and prompts; candidates, calls."""
 
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from vs_sim.columns import TABLES, frame
+from vs_sim.columns import DICTIONARIES, Kind, frame
 from vs_sim.errors import RunFolderError
 from vs_sim.human.reference import person
+from vs_sim.load_askings import rows_of_prompts
+from vs_sim.load_rows import Row, call_row, calls_of, candidate_rows, condition_cells, entropy, failure_cells, total
 from vs_sim.personas import ATTRIBUTES, Persona, render
-from vs_sim.records import Call, ConversationSpec, Role, Transcript, VerbalizedDistribution, is_person
+from vs_sim.records import ConversationSpec, Role, Transcript, VerbalizedDistribution, is_person
 from vs_sim.scenario import Scale, scale_of
-from vs_sim.store import RunFolder, turn_of
+from vs_sim.store import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from vs_sim.human.reference import ReferenceFacts
     from vs_sim.second_reader import Reading
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,30 +35,64 @@ class Run:
         path: the run folder.
         manifest: its manifest: study, personas and prompts as run, versions.
         reference: what is known of the humans, if people spoke (`vs_sim.human.reference`); None for a simulation.
-        conversations: one row for each planned conversation, run or not.
-        turns: one row for each turn.
-        candidates: one row for each candidate reply, and each candidate amount of a private decision.
-        calls: one row for each answer of a model.
-        personas: one row for each persona.
+        tables: the tables by their names: of dialogues conversations, turns, candidates, calls and personas; of single prompts askings,
+            candidates, calls and prompts.
     """
 
     path: Path
     manifest: dict[str, Any]
     reference: ReferenceFacts | None
-    conversations: pd.DataFrame
-    turns: pd.DataFrame
-    candidates: pd.DataFrame
-    calls: pd.DataFrame
-    personas: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
 
     @property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """The five tables by their names."""
-        return {name: getattr(self, name) for name in TABLES}
+    def kind(self) -> Kind:
+        """Whether it is a run of dialogues or of single prompts."""
+        return "prompt" if self.manifest["study"].get("kind") == "prompt" else "dialogue"
+
+    @property
+    def conversations(self) -> pd.DataFrame:
+        """Of dialogues: one row for each planned conversation, run or not."""
+        return self._table("conversations")
+
+    @property
+    def turns(self) -> pd.DataFrame:
+        """Of dialogues: one row for each turn."""
+        return self._table("turns")
+
+    @property
+    def personas(self) -> pd.DataFrame:
+        """Of dialogues: one row for each persona."""
+        return self._table("personas")
+
+    @property
+    def askings(self) -> pd.DataFrame:
+        """Of single prompts: one row for each planned asking, run or not."""
+        return self._table("askings")
+
+    @property
+    def prompts(self) -> pd.DataFrame:
+        """Of single prompts: one row for each prompt."""
+        return self._table("prompts")
+
+    @property
+    def candidates(self) -> pd.DataFrame:
+        """One row for each candidate reply, and each candidate amount of a private decision."""
+        return self._table("candidates")
+
+    @property
+    def calls(self) -> pd.DataFrame:
+        """One row for each answer of a model."""
+        return self._table("calls")
+
+    def _table(self, name: str) -> pd.DataFrame:
+        if name not in self.tables:
+            kind = "single prompts" if self.kind == "prompt" else "dialogues"
+            raise RunFolderError(f"{self.path} is a run of {kind}, which has no table {name!r}; it has {', '.join(self.tables)}")
+        return self.tables[name]
 
 
 def load_run(path: str | Path) -> Run:
-    """The tables of a run folder, or of a reference of human dialogues.
+    """The tables of a run folder of either kind, or of a reference of human dialogues.
 
     A run that is unfinished, or goes on meanwhile, is read as far as it is.
 
@@ -77,26 +108,40 @@ def load_run(path: str | Path) -> Run:
         HumanDataError: it is a reference that was changed after it was made.
     """
     folder = RunFolder(path)
-    manifest = folder.manifest()
+    manifest = folder.any_manifest()
     reference = None
+    kind: Kind = "dialogue"
     if folder.is_reference:
         from vs_sim.human.reference import load_human
 
         human = load_human(folder.path)
-        reference, transcripts = human.facts, list(human.transcripts)
+        reference = human.facts
         people: dict[Role, Sequence[Persona]] = {"persuader": human.persuaders, "persuadee": human.persuadees}
+        rows = _rows_of_dialogues(folder, manifest["study"], list(human.transcripts), people, people_spoke=True)
+    elif folder.of_prompts:
+        kind, rows = "prompt", rows_of_prompts(folder, manifest["study"])
     else:
-        transcripts = folder.transcripts()
-        people = _people(folder, manifest["study"])
-    calls = list(_calls(folder, transcripts))
-    rows: dict[str, Iterable[Row]] = {
-        "conversations": _conversations(folder, manifest["study"], transcripts, calls, people_spoke=reference is not None),
+        study = manifest["study"]
+        rows = _rows_of_dialogues(folder, study, folder.transcripts(), _people(folder, study), people_spoke=False)
+    return Run(folder.path, manifest, reference, {name: frame(name, rows[name], kind) for name in DICTIONARIES[kind].tables})
+
+
+def _rows_of_dialogues(
+    folder: RunFolder,
+    study: Mapping[str, Any],
+    transcripts: Sequence[Transcript],
+    people: Mapping[Role, Sequence[Persona]],
+    *,
+    people_spoke: bool,
+) -> dict[str, Iterable[Row]]:
+    calls = list(calls_of(folder, transcripts, "conversation"))
+    return {
+        "conversations": _conversations(folder, study, transcripts, calls, people_spoke=people_spoke),
         "turns": _turns(transcripts),
         "candidates": _candidates(transcripts),
-        "calls": [*calls, *_second_calls(folder, manifest["study"])],
+        "calls": [*calls, *_second_calls(folder, study)],
         "personas": _personas(people),
     }
-    return Run(folder.path, manifest, reference, **{name: frame(name, rows[name]) for name in TABLES})
 
 
 def _conversations(
@@ -113,19 +158,16 @@ def _conversations(
             calls_of.setdefault(call["conversation"], []).append(call)
     for spec in specs.values():
         condition = {} if is_person(spec.persuadee_model) else conditions.get(spec.condition, {})
-        k = condition.get("k")
         mine = calls_of.get(spec.id, [])
         yield {
             **_planned(spec),
-            **{key: condition.get(key) for key in ("method", "select", "tau", "wording", "format")},
-            "k": k if isinstance(k, int) else None,
-            "k_by_model": None if k is None else k == "model",
+            **condition_cells(condition),
             "calls_per_turn": condition.get("calls"),
             "unit": scale.unit,
             **_ended(found.get(spec.id), people_spoke=people_spoke),
             **_stated(found.get(spec.id), scale, second.get(spec.id)),
             "n_calls": None if people_spoke else len(mine),
-            **{key: _total(mine, key) for key in ("prompt_tokens", "completion_tokens")},
+            **{key: total(mine, key) for key in ("prompt_tokens", "completion_tokens")},
         }
 
 
@@ -139,10 +181,8 @@ def _ended(transcript: Transcript | None, *, people_spoke: bool) -> Row:
     t = transcript
     failure = None if t is None else t.failure
     return {
-        "status": "not run" if t is None else "complete" if t.complete else "failed",
+        **failure_cells(t),
         "stop_reason": None if t is None else t.stop_reason.value,
-        "failure_kind": None if failure is None else failure.kind,
-        "failure_message": None if failure is None else failure.message,
         "failure_step": None if failure is None else failure.step,
         "n_turns": None if t is None else len(t.turns),
         "n_rounds": None if t is None else t.turns[-1].round if t.turns else 0,
@@ -181,12 +221,6 @@ def _readings(folder: RunFolder, study: Mapping[str, Any]) -> Mapping[str, Readi
     return readings(folder).get(model, {})
 
 
-def _total(calls: Sequence[Row], key: str) -> int | None:
-    """The sum over the calls; missing if one of them does not say, which would make it look smaller than it was."""
-    counts = [call[key] for call in calls]
-    return sum(counts) if counts and None not in counts else None
-
-
 def _turns(transcripts: Sequence[Transcript]) -> Iterator[Row]:
     from vs_sim.graph import step_name
 
@@ -202,13 +236,9 @@ def _turns(transcripts: Sequence[Transcript]) -> Iterator[Row]:
                 "text": turn.text,
                 "drawn": turn.drawn,
                 "n_candidates": None if d is None else len(d.candidates),
-                "entropy": None if d is None else _entropy(d),
+                "entropy": None if d is None else entropy(d),
                 "repairs": None if d is None else " ".join(d.repairs),
             }
-
-
-def _entropy(distribution: VerbalizedDistribution) -> float:
-    return math.fsum(-p * math.log2(p) for p in distribution.probabilities if p > 0) + 0.0  # which makes 0 of -0
 
 
 def _candidates(transcripts: Sequence[Transcript]) -> Iterator[Row]:
@@ -221,71 +251,14 @@ def _candidates(transcripts: Sequence[Transcript]) -> Iterator[Row]:
         if transcript.decision is not None:
             drawn.append(("decide", None, transcript.decision.distribution, transcript.decision.drawn))
         for step, turn, distribution, chosen in drawn:
-            for i, one in enumerate(distribution.candidates if distribution is not None else ()):
-                yield {
-                    "conversation": transcript.spec.id,
-                    "step": step,
-                    "turn": turn,
-                    "candidate": i,
-                    "text": one.text,
-                    "stated": None if one.stated is None else str(one.stated),
-                    "stated_number": _number(one.stated),
-                    "probability": one.probability,
-                    "above_tau": one.above_tau,
-                    "drawn": i == chosen,
-                    "repairs": " ".join(one.repairs),
-                }
-
-
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,3})?)\s*%?\s*", re.ASCII)
-
-
-def _number(stated: float | int | str | None) -> float | None:
-    """A stated probability as the number that stands there; None if none does."""
-    if isinstance(stated, str):
-        match = _NUMBER.fullmatch(stated) if len(stated) <= 100 else None
-        stated = float(match[1].replace(",", ".")) if match else None
-    return float(stated) if stated is not None and abs(stated) < 1e300 else None
-
-
-def _calls(folder: RunFolder, transcripts: Sequence[Transcript]) -> Iterator[Row]:
-    """The answers in the journal; of conversations that the journal lacks, those that stand in the transcript."""
-    rows: list[Row] = []
-    open_rows: dict[str, list[Row]] = {}
-    n_given_up: Counter[tuple[str, str]] = Counter()
-    for line in folder.journal_rows():
-        id_ = line["conversation"]
-        mine = open_rows.setdefault(id_, [])
-        if "void" in line:
-            turn = turn_of(line["void"])
-            n_given_up[id_, turn] += 1
-            for row in mine:
-                row["given_up"] = row["given_up"] or turn_of(row["step"]) == turn
-            open_rows[id_] = [row for row in mine if not row["given_up"]]
-            continue
-        try:
-            call = Call.model_validate(line["call"])
-        except ValidationError as error:
-            raise RunFolderError(f"{folder.path}: a call in the journal is damaged: {error.errors()[0]['msg']}") from None
-        mine.append(_call(id_, call, n_given_up[id_, turn_of(call.step)]))
-        rows.append(mine[-1])
-    yield from rows
-    for transcript in transcripts:
-        if transcript.spec.id in open_rows:
-            continue
-        for call in transcript.calls:
-            yield _call(transcript.spec.id, call, 0)
+            for row in () if distribution is None else candidate_rows(distribution, chosen):
+                yield {"conversation": transcript.spec.id, "step": step, "turn": turn, **row}
 
 
 def _second_calls(folder: RunFolder, study: Mapping[str, Any]) -> Iterator[Row]:
     for id_, reading in _readings(folder, study).items():
         for call in reading.calls:
-            yield {**_call(id_, call, 0), "given_up": reading.stated is None}
-
-
-def _call(conversation: str, call: Call, attempt: int) -> Row:
-    row = call.model_dump()
-    return {"conversation": conversation, "attempt": attempt, "given_up": False, **row.pop("usage"), **row}
+            yield {"conversation": id_, **call_row(call, 0), "given_up": reading.stated is None}
 
 
 def _people(folder: RunFolder, study: Mapping[str, Any]) -> dict[Role, Sequence[Persona]]:

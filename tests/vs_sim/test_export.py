@@ -16,7 +16,7 @@ from tests import human_data
 from tests.conftest import DIRECT, KEY, Command, StudyFolder
 from tests.endpoint import Endpoint
 from tests.runs import DONATION, MODEL, call, scripted, spec, transcript, written
-from vs_sim.columns import TABLES, dictionary, frame, rows_of, whole_characters
+from vs_sim.columns import DICTIONARIES, dictionary, frame, rows_of, whole_characters
 from vs_sim.errors import HumanDataError, InputError
 from vs_sim.export.files import export_run
 from vs_sim.human.importer import import_human
@@ -25,6 +25,7 @@ from vs_sim.records import Failure
 
 FORMATS = ("parquet", "csv", "jsonl", "convokit", "hf")
 CONVOKIT = ("utterances.jsonl", "conversations.json", "speakers.json", "corpus.json", "index.json")
+TABLES = DICTIONARIES["dialogue"].tables
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def run_of_turns(path: Path, texts: list[str]) -> Run:
     rows = [{c.name: None for c in TABLES["turns"]} | given | {"turn": i, "text": text} for i, text in enumerate(texts)]
     manifest = {"study": {"question": "What?", "persuadee_models": [MODEL], "scenario": DONATION}, "starts": []}
     tables = {name: frame(name, rows if name == "turns" else []) for name in TABLES}
-    return Run(path, manifest, None, **tables)
+    return Run(path, manifest, None, tables)
 
 
 @pytest.mark.parametrize("to", FORMATS)

@@ -13,7 +13,7 @@ import vs_sim
 from tests import human_data
 from tests.conftest import StudyFolder
 from tests.runs import DONATION, MODEL, STUDY, call, scripted, spec, transcript, written
-from vs_sim.columns import TABLES, dictionary, frame, rows_of, whole_characters
+from vs_sim.columns import DICTIONARIES, dictionary, frame, rows_of, whole_characters
 from vs_sim.errors import HumanDataError, RunFolderError
 from vs_sim.human.importer import import_human
 from vs_sim.load import load_run
@@ -21,6 +21,8 @@ from vs_sim.personas import Persona, load_personas, render
 from vs_sim.records import Failure, StatedDonation
 from vs_sim.second_reader import Reading, prompt_digest
 from vs_sim.store import RunFolder, appending
+
+TABLES = DICTIONARIES["dialogue"].tables
 
 
 @pytest.fixture

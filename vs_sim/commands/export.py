@@ -13,7 +13,9 @@ def add(verbs: Verbs) -> None:
     """Declare the verb."""
     export = verb(verbs, "export", _export, "write a run, or human dialogues, as tables for other tools, with a data card")
     export.add_argument("run", type=Path, metavar="RUN", help="run folder, or reference of human dialogues")
-    export.add_argument("--to", choices=("parquet", "csv", "jsonl", "convokit", "hf"), required=True, help="format")
+    export.add_argument(
+        "--to", choices=("parquet", "csv", "jsonl", "convokit", "hf"), required=True, help="format (convokit: dialogues only)"
+    )
     export.add_argument("--out", type=Path, metavar="DIR", help="folder to make (default: RUN/export-FORMAT)")
     export.add_argument("--json", action="store_true", help="print JSON")
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any, Literal
 
-from vs_sim.columns import ABOUT, whole_characters
-from vs_sim.export.markdown import first_few, shown
-from vs_sim.human.reference import CITATION, LICENCE, SOURCE
+from vs_sim.columns import DICTIONARIES, whole_characters
+from vs_sim.export import card_of_prompts
+from vs_sim.export.markdown import first_few, items, one_line, paragraphs, shown
+from vs_sim.human.reference import CITATION, LICENCE, SOURCE, ReferenceFacts
 from vs_sim.load import Run
 from vs_sim.records import is_person, machinery_only
 from vs_sim.scenario import scale_of
-
-_WIDTH = 120
 
 
 def card(run: Run, to: str, n_rows: Mapping[str, int]) -> str:
@@ -27,22 +25,35 @@ def card(run: Run, to: str, n_rows: Mapping[str, int]) -> str:
         n_rows: name of each table or part -> rows.
     """
     study = run.manifest["study"]
-    title = {"both": "Human dialogues", "neither": "Simulated dialogues"}.get(
-        people_in(run), "Dialogues between people and language models"
+    question = paragraphs(
+        shown(study.get("question", "not stated")),
+        f"Prediction, written before the run: {shown(study.get('prediction', 'not stated'))}",
     )
-    sections = {
-        "": _what(run),
-        "Question": _paragraphs(
-            shown(study.get("question", "not stated")),
-            f"Prediction, written before the run: {shown(study.get('prediction', 'not stated'))}",
-        ),
-        "What is there and what is missing": _counts(run),
-        "How it was made": _made(run),
-        "Personas": _personas(run),
-        "Limits": _limits(run),
-        "Licence": _licence(run),
-        "Files": _files(to, n_rows),
-    }
+    if run.kind == "prompt":
+        title = card_of_prompts.TITLE
+        sections = {
+            "": card_of_prompts.what(study),
+            "Question": question,
+            "What is there and what is missing": card_of_prompts.counts(run.askings),
+            "How it was made": items(*card_of_prompts.asked(study, _returned(run)), *_made(run)),
+            "Prompts": card_of_prompts.prompts(run.prompts),
+            "Limits": card_of_prompts.limits(study),
+            "Licence": card_of_prompts.licence(),
+        }
+    else:
+        title = {"both": "Human dialogues", "neither": "Simulated dialogues"}.get(
+            people_in(run), "Dialogues between people and language models"
+        )
+        sections = {
+            "": _what(run),
+            "Question": question,
+            "What is there and what is missing": _counts(run),
+            "How it was made": items(*_generated(run), *_made(run)) if run.reference is None else _imported(run.reference),
+            "Personas": _personas(run),
+            "Limits": _limits(run),
+            "Licence": _licence(run),
+        }
+    sections["Files"] = _files(run, to, n_rows)
     return f"# {title}\n\n" + "\n".join((f"## {name}\n\n" if name else "") + text for name, text in sections.items())
 
 
@@ -62,10 +73,10 @@ def front_matter(run: Run, tables: Sequence[str], content_sha256: str) -> str:
     `datasets` (5.2) takes two folders of one name with the same header for the same data, and gives what it has cached of the first: the
     digest of the content tells them apart.
     """
-    human = run.reference is not None
-    lines = ["---", f"pretty_name: {_yaml(_line(run.manifest['study'].get('question', 'dialogues')))}"]
+    human, of_prompts = run.reference is not None, run.kind == "prompt"
+    lines = ["---", f"pretty_name: {_yaml(one_line(run.manifest['study'].get('question', 'replies' if of_prompts else 'dialogues')))}"]
     lines += ["license: apache-2.0"] if human else []
-    lines += ["tags:", "- dialogue", "- persuasion", *_TAGS[people_in(run)], "configs:"]
+    lines += ["tags:", *(card_of_prompts.TAGS if of_prompts else ("- dialogue", "- persuasion", *_TAGS[people_in(run)])), "configs:"]
     for name in tables:
         lines += [f"- config_name: {name}", f"  description: tables of sha256 {content_sha256}", f"  data_files: {name}.parquet"]
         lines += ["  default: true"] if name == tables[0] else []
@@ -81,40 +92,22 @@ def _yaml(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
 
 
-def _line(text: object) -> str:
-    return " ".join(str(text).split())
-
-
-def _paragraphs(*texts: str) -> str:
-    return (
-        "\n".join(textwrap.fill(_line(text), _WIDTH, break_long_words=False, break_on_hyphens=False) + "\n" for text in texts).rstrip("\n")
-        + "\n"
-    )
-
-
-def _items(*texts: str) -> str:
-    return "".join(
-        textwrap.fill(f"* {_line(text)}", _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) + "\n"
-        for text in texts
-    )
-
-
 def _what(run: Run) -> str:
     study = run.manifest["study"]
     if run.reference is not None:
-        return _paragraphs(
+        return paragraphs(
             f"These are dialogues between people: {run.reference.source}, {run.reference.n_dialogues} dialogues, version "
             f"{run.reference.version[:12]}. One participant was to persuade another to give part of a payment to a charity."
         )
     about = shown(study["scenario"]["about"])
     played = _human_players(study)
     if played:
-        return _paragraphs(
+        return paragraphs(
             f"People took part in these dialogues ({', '.join(map(shown, played))}); language models played the others. What people wrote "
             "and decided is human data: share it only as they agreed to.",
             about,
         )
-    return _paragraphs(
+    return paragraphs(
         "These dialogues were made by language models that play people. No human took part: the turns, the decisions and the people are "
         "simulated, and none of it may be cited as what people said or gave.",
         about,
@@ -142,34 +135,54 @@ def _counts(run: Run) -> str:
         f"What failed or was not run has no decision, which is never one of 0. Leave it out of a comparison and say how many it was. {why}"
     )
     if frame.empty:
-        return _paragraphs("The plan holds no conversation.")
-    return "\n".join(rows) + "\n\n" + _paragraphs(note)
+        return paragraphs("The plan holds no conversation.")
+    return "\n".join(rows) + "\n\n" + paragraphs(note)
 
 
 def _cell(value: object) -> str:
     return shown(value)
 
 
-def _made(run: Run) -> str:
-    study, starts = run.manifest["study"], run.manifest["starts"]
-    exported = f"Exported by vs_sim {metadata.version('vs-sim')}."
-    if run.reference is not None:
-        return _items(f"Imported by vs_sim {run.reference.vs_sim} from {', '.join(f.name for f in run.reference.inputs)}.", exported)
+def _imported(reference: ReferenceFacts) -> str:
+    return items(f"Imported by vs_sim {reference.vs_sim} from {', '.join(f.name for f in reference.inputs)}.", _exported())
+
+
+def _exported() -> str:
+    return f"Exported by vs_sim {metadata.version('vs-sim')}."
+
+
+def _returned(run: Run) -> str:
+    """The names that providers returned, as the end of a sentence."""
     returned = sorted(set(run.calls["model_returned"].dropna()))
+    names = first_few([*map(shown, returned)])
+    return f". Names that the providers returned: {names}." if returned else "; providers returned no names."
+
+
+def _generated(run: Run) -> tuple[str, ...]:
+    study = run.manifest["study"]
+    return (
+        f"Models: persuader {shown(study.get('persuader_model'))}; persuadee {', '.join(map(shown, study.get('persuadee_models', [])))}"
+        + _returned(run),
+        f"Temperature {study.get('temperature')}, top-p {study.get('top_p')}; at most {study.get('rounds')} rounds; "
+        f"{study.get('replicates')} conversation{'' if study.get('replicates') == 1 else 's'} for each condition, model and persona.",
+    )
+
+
+def _made(run: Run) -> tuple[str, ...]:
+    """When, from which prompts and by which versions a run of either kind was made, and what of it can be made again."""
+    study, starts = run.manifest["study"], run.manifest["starts"]
     versions = sorted({str(start.get("versions", {}).get("vs-sim")) for start in starts})
     commits = list(dict.fromkeys(str(start["git_commit"]) for start in starts if start.get("git_commit")))
     when = [str(start["at"]) for start in starts if start.get("at")]
     reproducible = run.manifest.get("reproducible", {})
-    return _items(
-        f"Models: persuader {shown(study.get('persuader_model'))}; persuadee {', '.join(map(shown, study.get('persuadee_models', [])))}"
-        + (f". Names that the providers returned: {first_few([*map(shown, returned)])}." if returned else "; providers returned no names."),
-        f"Temperature {study.get('temperature')}, top-p {study.get('top_p')}; at most {study.get('rounds')} rounds; "
-        f"{study.get('replicates')} conversation{'' if study.get('replicates') == 1 else 's'} for each condition, model and persona.",
+    return (
         f"Started {', '.join(when)}." if when else "Never started.",
         f"Prompts: every word is in study.json, keys `prompts` and `study`; sha256 {study.get('prompts_sha256')}.",
         *(f"Reproducible: {one}." for one in reproducible.get("yes", [])),
         *(f"Not reproducible: {one}." for one in reproducible.get("no", [])),
-        f"Made by vs_sim {', '.join(versions) or '(unknown)'}" + (f", git commit {', '.join(commits)}. " if commits else ". ") + exported,
+        f"Made by vs_sim {', '.join(versions) or '(unknown)'}"
+        + (f", git commit {', '.join(commits)}. " if commits else ". ")
+        + _exported(),
     )
 
 
@@ -178,42 +191,37 @@ def _personas(run: Run) -> str:
     n_matched = int(run.personas["human_cents"].notna().sum())
     counts = f"{n['persuader']} persuaders and {n['persuadee']} persuadees, in the table personas with the text that the models were shown."
     if run.reference is not None:
-        return _paragraphs(
+        return paragraphs(
             f"{run.reference.n_persuaders} people persuaded and {run.reference.n_persuadees} were persuaded, some more than once: a "
             "persona is a person in one dialogue. Cluster by `person`, not by persona."
         )
     if n_matched:
-        return _paragraphs(
+        return paragraphs(
             counts,
             f"{n_matched} carry `human_cents`, what the human gave whom they are matched to. Unless the author of the run says otherwise "
             f"they derive from the participants of {SOURCE}, {LICENCE}; cite: {CITATION}",
         )
-    return _paragraphs(counts, "None is matched to a human. Where they come from is not stated: the author of the run must say.")
+    return paragraphs(counts, "None is matched to a human. Where they come from is not stated: the author of the run must say.")
 
 
 def _limits(run: Run) -> str:
     stated = "Stated donations are read by rules (`vs_sim.outcome`), which leave open what is not clear and err at times."
     if run.reference is not None:
-        return _items(
+        return items(
             f"The dialogues were held {_years(run)}by crowd workers who were paid for them; some amounts exceed the payment.",
             f"{stated} The donations that people annotated are not in these tables.",
             "They are public since 2019, so that language models may have been trained on them.",
         )
-    return _items(
+    return items(
         _EVIDENCE[people_in(run)],
         *(
             ["PersuasionForGood is public since 2019: models may have been trained on its dialogues and donations."]
             if _as_in_p4g(run)
             else []
         ),
-        *(
-            ["Small, embedded or scripted models show the machinery and are no evidence about the method."]
-            if machinery_only(run.manifest["study"]["persuadee_models"])
-            else []
-        ),
+        *([card_of_prompts.MACHINERY] if machinery_only(run.manifest["study"]["persuadee_models"]) else []),
         *([stated] if scale_of(run.manifest["study"]).money else []),
-        "Texts of models are unchecked: they may be false, offensive, or contain markup, control characters and formulas.",
-        "Failure messages may name the address of an endpoint; look before you publish.",
+        *card_of_prompts.UNCHECKED,
     )
 
 
@@ -239,8 +247,8 @@ def _as_in_p4g(run: Run) -> bool:
 
 def _licence(run: Run) -> str:
     if run.reference is not None:
-        return _paragraphs(f"{run.reference.licence}. Cite: {run.reference.citation}")
-    return _paragraphs(
+        return paragraphs(f"{run.reference.licence}. Cite: {run.reference.citation}")
+    return paragraphs(
         "Not stated: the author of the run must say. The terms of the models' providers may bind what can be done with their output, and "
         "the licence of the personas' source what can be done with them."
     )
@@ -264,10 +272,11 @@ _READ = {
 }
 
 
-def _files(to: str, n_rows: Mapping[str, int]) -> str:
-    rows = [f"| {name} | {n} | {ABOUT.get(name, '') if to != 'convokit' else ''} |" for name, n in n_rows.items()]
+def _files(run: Run, to: str, n_rows: Mapping[str, int]) -> str:
+    about = DICTIONARIES[run.kind].about
+    rows = [f"| {name} | {n} | {about.get(name, '') if to != 'convokit' else ''} |" for name, n in n_rows.items()]
     table = "\n".join(["| table | rows | a row is |", "|---|---|---|", *rows])
-    return f"{table}\n\n" + _paragraphs(
+    return f"{table}\n\n" + paragraphs(
         _READ[to],
         "Half characters (lone surrogates), which no file can hold as text, are written as U+FFFD. DICTIONARY.md describes every column; "
         "study.json holds the study, its prompts and the versions.",

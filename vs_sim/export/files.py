@@ -42,13 +42,17 @@ def export_run(run: Run, to: Format, out: str | Path) -> Exported:
     Args:
         run: see `vs_sim.load.load_run`.
         to: ``"parquet"``, ``"csv"`` or ``"jsonl"``: one file a table; ``"convokit"``: a corpus that ``convokit.Corpus(filename=...)``
-            loads; ``"hf"``: a folder that ``datasets.load_dataset`` loads, each table as a configuration.
+            loads, of dialogues only; ``"hf"``: a folder that ``datasets.load_dataset`` loads, each table as a configuration.
         out: the folder to make; one that is there must be empty.
 
     Raises:
-        InputError: `out` is there already or cannot be written, or a package is missing.
+        InputError: `out` is there already or cannot be written, a package is missing, or the format is not for this kind of run.
     """
     out = Path(out)
+    if to == "convokit" and run.kind == "prompt":
+        raise InputError(
+            f"{run.path} is a run of single prompts, but --to convokit makes a corpus of dialogues; take csv, parquet, jsonl or hf"
+        )
     if to in ("parquet", "hf") and find_spec("pyarrow") is None:
         raise InputError(
             f"--to {to} needs the package pyarrow, which is not installed: run pip install 'vs-sim[export]', or take --to jsonl"
@@ -72,7 +76,7 @@ def _write(run: Run, to: Format, new: Path) -> dict[str, int]:
         if to == "hf":
             header = front_matter(run, list(tables), _sha256(sorted(new.iterdir())))
     _put(new / "README.md", header + card(run, to, n_rows))
-    _put(new / "DICTIONARY.md", dictionary())
+    _put(new / "DICTIONARY.md", dictionary(run.kind))
     _put(new / "study.json", json.dumps(_study(run), indent=2, ensure_ascii=False) + "\n")
     return n_rows
 
