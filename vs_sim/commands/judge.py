@@ -21,7 +21,7 @@ _TOKENS_OUT = 8
 
 def add(verbs: Verbs) -> None:
     """Declare the verb."""
-    one = verb(verbs, "judge", _judge, "have a model rate the replies of a run of prompts on a rubric; vs-sim compare then says their quality")
+    one = verb(verbs, "judge", _judge, "have a model rate the replies of a run of prompts; vs-sim compare then says their quality")
     one.add_argument("run", type=Path, metavar="RUN", help="run folder of a study of prompts")
     one.add_argument("--model", metavar="PROVIDER:MODEL", required=True, help="the judge")
     one.add_argument("--rubric", type=Path, metavar="FILE", help="TOML file of criteria (default: one for creative writing)")
@@ -75,7 +75,7 @@ def _plan(
     from vs_sim.judge import question
 
     n_texts = len({(one.prompt, one.text) for one in replies})
-    said = f"{model}: {len(replies)} replies, {n_texts} different, on {len(rubric.criteria)} criteria ({rubric.name}): {n_wanted} calls"
+    said = f"{model} is to rate {len(replies)} replies, {n_texts} different, on the rubric {rubric.name}: {n_wanted} calls"
     if len(owed) < n_wanted:
         said += f", {n_wanted - len(owed)} of them answered before"
     if owed:

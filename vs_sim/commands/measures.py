@@ -80,7 +80,11 @@ def parts_of(folder: RunFolder, study: PromptStudy) -> list[Part]:
         RunFolderError: the folder is damaged.
         ModelUnavailable, WeightsError: the model of embeddings cannot be had.
     """
-    return [part(folder, study) for part in (_coverage, _diversity, _accuracy, _refusals)]
+    from vs_sim.commands.quality import quality
+
+    diversity = _diversity(folder, study)
+    parts = [_coverage(folder, study), diversity, _accuracy(folder, study), _refusals(folder, study)]
+    return [*parts, quality(folder, study, diversity.found["diversity"])]
 
 
 def _coverage(folder: RunFolder, study: PromptStudy) -> Part:
