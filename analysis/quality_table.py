@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.latex import Table
 from analysis.numbers import cell, share
 from analysis.quality import Judged, Quality
 from vs_sim.records import machinery_only, printable
@@ -20,12 +21,11 @@ def render(found: Sequence[Judged]) -> str:
     """A block for each judge and rubric, a line for each condition and model; at most 100 columns wide."""
     lines: list[str] = []
     for one in found:
-        lines += wrapped(printable(f"Quality by {one.judge} on the rubric {one.rubric} ({one.digest}), 0 to 1"), WIDTH)
+        lines += wrapped(printable(f"{_title(one)}, 0 to 1"), WIDTH)
         lines.append(f"{'':<{_NAME}}{'replies':>9}{'quality':>23}{'more than the first':>23}")
         for quality in one.qualities:
-            name = filled(shortened(printable(f"{quality.condition}, {quality.model}"), _NAME), _NAME)
-            own = cell("share", quality.mean, *(quality.interval or (None, None)))
-            more = "" if quality.difference is None else _signed(quality)
+            name = filled(shortened(printable(_arm(quality)), _NAME), _NAME)
+            own, more = _cells(quality)
             lines.append(f"{name}{quality.n_replies:>9}{own:>23}{more:>23}".rstrip())
         for note in (_agreement(one), *_notes(one)):
             lines += wrapped(printable(note), WIDTH, indent="  ")
@@ -33,15 +33,39 @@ def render(found: Sequence[Judged]) -> str:
     return "\n".join([*lines[:-1], *wrapped(_NOTE, WIDTH, indent="  ")])
 
 
+def page_tables(found: Sequence[Judged]) -> list[Table]:
+    """The same for a page."""
+    rows: list[tuple[str, ...]] = []
+    for one in found:
+        rows += [(), (_title(one),)]
+        rows += [(_arm(q), f"{q.n_prompts:,}", f"{q.n_replies:,}", *_cells(q)) for q in one.qualities]
+    caption = "Quality of the replies, 0 to 1, as a judge model rated them, mean over the prompts, with 95 % intervals."
+    columns = ("", "prompts", "replies", "quality", "more than the first")
+    said = [f"{_title(one)}: {note}" for one in found for note in (_agreement(one), *_notes(one))]
+    return [Table(name="quality", caption=caption, columns=columns, rows=tuple(rows[1:]), notes=(*said, _NOTE))]
+
+
+def _title(one: Judged) -> str:
+    return f"Quality by {one.judge} on the rubric {one.rubric} ({one.digest})"
+
+
+def _arm(quality: Quality) -> str:
+    return f"{quality.condition}, {quality.model}"
+
+
+def _cells(quality: Quality) -> tuple[str, str]:
+    """Quality, and how much more than the first condition; empty for the first."""
+    own = cell("share", quality.mean, *(quality.interval or (None, None)))
+    if quality.difference is None:
+        return own, ""
+    return own, cell("share", quality.difference, *(quality.difference_interval or (None, None)), signed=True)
+
+
 _NOTE = (
     "Quality: mean of the criteria, 0 the lowest rating and 1 the highest; mean over the prompts of the mean of the replies to a prompt, "
     "equal texts as often as they occur. Intervals (95 %) are over the askings of each prompt. Alpha: Krippendorff's, interval level, its "
     "interval over the prompts; agreement of a judge with itself is no proof that it is right. Missing ratings are in no mean."
 )
-
-
-def _signed(quality: Quality) -> str:
-    return cell("share", quality.difference, *(quality.difference_interval or (None, None)), signed=True)
 
 
 def _agreement(one: Judged) -> str:
@@ -60,7 +84,7 @@ def _notes(one: Judged) -> list[str]:
         kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(one.missing.items()))
         said.append(f"Missing: {sum(one.missing.values())} of {one.n_texts * one.n_repeats} ratings ({kinds}).")
     for quality in one.qualities:
-        name = f"{quality.condition}, {quality.model}"
+        name = _arm(quality)
         if quality.n_replies < quality.n_chosen:
             said.append(f"{name}: {quality.n_chosen - quality.n_replies} of {quality.n_chosen} replies have no rating.")
         if quality.n_without:

@@ -24,7 +24,7 @@ def quality(folder: RunFolder, study: PromptStudy, diversities: Sequence[Record]
         study: its study.
         diversities: what `vs_sim.commands.measures.diversities_of` gives for it.
     """
-    from analysis.quality_table import render, tidy, tidy_agreement, write_csv
+    from analysis.quality_table import page_tables, render, tidy, tidy_agreement, write_csv
 
     found = judged_of(folder, study)
     if not found:
@@ -33,7 +33,7 @@ def quality(folder: RunFolder, study: PromptStudy, diversities: Sequence[Record]
         "quality": partial(write_csv, tidy(found)),
         "quality_agreement": partial(write_csv, tidy_agreement(found)),
     }
-    return Part({"quality": found}, [render(found)], tables, _planes(found, diversities))
+    return Part({"quality": found}, [render(found)], tables, _planes(found, diversities), page_tables(found))
 
 
 def judged_of(folder: RunFolder, study: PromptStudy) -> list[Judged]:
