@@ -56,6 +56,7 @@ class RunPart:
         blocks: the rest, in order.
         prompts: name -> the words that the models were given.
         comparison: its line for each condition of the table that sets several runs beside each other; empty without one.
+        of_prompts: whether it is a run of single prompts, not of dialogues.
     """
 
     id: str
@@ -68,6 +69,7 @@ class RunPart:
     blocks: tuple[Block, ...]
     prompts: dict[str, str]
     comparison: tuple[tuple[str, ...], ...] = ()
+    of_prompts: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,24 +89,56 @@ class Report:
     unreadable: tuple[tuple[str, str], ...] = ()
 
     @property
-    def overview(self) -> Table | None:
-        """The runs beside each other; None of a single one."""
-        rows: list[tuple[str, ...]] = []
-        for run in self.runs:
-            rows += [(), (run.name,)] if rows else [(run.name,)]
-            rows += run.comparison or (("nothing to compare", "", "", "", "", "", ""),)
-        if len(self.runs) < 2:
-            return None
-        return Table(
-            name="overview",
-            caption="Every condition of every run, with 95 % intervals.",
-            columns=("", "model", "n", "missing", "share of the lowest", "mean", "KS (floor)"),
-            rows=tuple(rows),
-            notes=(
-                "Share of the lowest: of the lowest amount that there is.",
-                "Floor: the 95 % quantile of the KS of as many humans as there are personas against the humans.",
-            ),
-        )
+    def of_dialogues(self) -> bool:
+        """Whether there is a run of dialogues in it."""
+        return not all(run.of_prompts for run in self.runs)
+
+    @property
+    def overviews(self) -> tuple[Table, ...]:
+        """The runs beside each other, those of dialogues and those of prompts by themselves; nothing of a single one."""
+        found = []
+        for table in (_DIALOGUES, _PROMPTS):
+            runs = [run for run in self.runs if run.of_prompts == (table is _PROMPTS)]
+            rows: list[tuple[str, ...]] = []
+            for run in runs:
+                rows += [(), (run.name,)] if rows else [(run.name,)]
+                rows += run.comparison or (("nothing to compare", *("" for _ in table.columns[1:])),)
+            if len(runs) > 1:
+                whole = table.model_copy(update={"rows": tuple(rows)})
+                found.append(_without_empty(whole) if table is _PROMPTS else whole)
+        return tuple(found)
+
+
+_DIALOGUES = Table(
+    name="overview",
+    caption="Every condition of every run, with 95 % intervals.",
+    columns=("", "model", "n", "missing", "share of the lowest", "mean", "KS (floor)"),
+    rows=(),
+    notes=(
+        "Share of the lowest: of the lowest amount that there is.",
+        "Floor: the 95 % quantile of the KS of as many humans as there are personas against the humans.",
+    ),
+)
+PROMPT_COLUMNS = ("", "model", "askings", "missing", "meaning", "words", "KL", "answers found", "top-1", "any", "refused")
+"""Heads of the table that sets several runs of prompts beside each other."""
+_PROMPTS = Table(
+    name="overview-prompts",
+    caption="Every condition of every run of prompts: means over the prompts, with 95 % intervals.",
+    columns=PROMPT_COLUMNS,
+    rows=(),
+    notes=(
+        "meaning, words: diversity. answers found: share of the right answers. No interval for the mean of several prompts' KL or answers "
+        "found; the intervals of each prompt stand with the run.",
+    ),
+)
+
+
+def _without_empty(table: Table) -> Table:
+    """The same without the columns that no run measures."""
+    whole = [row for row in table.rows if len(row) == len(table.columns)]
+    kept = [i for i in range(len(table.columns)) if i < 4 or any(row[i] not in ("", NONE) for row in whole)]
+    rows = tuple(tuple(row[i] for i in kept) if len(row) == len(table.columns) else row for row in table.rows)
+    return table.model_copy(update={"columns": tuple(table.columns[i] for i in kept), "rows": rows})
 
 
 def missing_block(prefix: str, facts: RunFacts, transcripts: Sequence[Transcript], grid: Grid | None) -> Block:

@@ -97,7 +97,10 @@ def page(report: Report, packed: Packed, folder: str | None = None) -> str:
     environment.filters["table_rows"] = table_rows
     loader = environment.loader
     assert loader is not None  # noqa: S101  (set above)
-    style, script = (loader.get_source(environment, name)[0] for name in ("report.css", "report.js"))
+    style, *scripts = (
+        loader.get_source(environment, name)[0] for name in ("report.css", "report.js", "report_conversations.js", "report_prompts.js")
+    )
+    script = "\n".join(['"use strict";', "(() => {", *scripts, "})();", ""])
     return environment.get_template("report.html").render(
         report=report,
         packed=packed,

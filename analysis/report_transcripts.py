@@ -41,11 +41,16 @@ class Packed:
         index: what can be filtered by, and the personas.
         parts: the conversations, `PER_PART` in each, in the order of the index.
         n: number of conversations.
+        prompts: what prompts of runs of prompts can be chosen by; their replies are in the parts behind the conversations
+            (`analysis.report_replies`). Empty where there are none.
+        n_prompts: number of these prompts.
     """
 
     index: str
     parts: tuple[str, ...]
     n: int
+    prompts: str = ""
+    n_prompts: int = 0
 
 
 def amount_text(scale: Scale, amount: float | None) -> str | None:
@@ -84,7 +89,12 @@ def pack(runs: Sequence[Recorded]) -> Packed:
 
 def packed(data: object) -> str:
     """Data as base64 of gzip of JSON; `ensure_ascii` keeps even half characters, which UTF-8 has no bytes for."""
-    return base64.b64encode(gzip.compress(json.dumps(data, separators=(",", ":")).encode("ascii"), 6, mtime=0)).decode("ascii")
+    return packed_json(json.dumps(data, separators=(",", ":")))
+
+
+def packed_json(text: str) -> str:
+    """JSON in ASCII as base64 of its gzip."""
+    return base64.b64encode(gzip.compress(text.encode("ascii"), 6, mtime=0)).decode("ascii")
 
 
 def _row(at: int, scale: Scale, transcript: Transcript, amount: int | None) -> dict[str, Any]:
@@ -120,7 +130,7 @@ def _conversation(scale: Scale, transcript: Transcript) -> dict[str, Any]:
         if decision is None
         else {
             "text": amount_text(scale, decision.amount),
-            **_drawn(decision.distribution, decision.drawn, lambda text: _amount(scale, text)),
+            **drawn_shown(decision.distribution, decision.drawn, lambda text: _amount(scale, text)),
         },
         "failure": None if failure is None else failure.model_dump(mode="json"),
     }
@@ -132,12 +142,18 @@ def _amount(scale: Scale, text: str) -> str:
 
 
 def _turn(turn: Turn) -> dict[str, Any]:
-    said = {"role": turn.role, "round": turn.round, "text": turn.text, **_drawn(turn.distribution, turn.drawn, str)}
+    said = {"role": turn.role, "round": turn.round, "text": turn.text, **drawn_shown(turn.distribution, turn.drawn, str)}
     return said if turn.distribution is not None else {**said, "raw": _raw(turn.calls)}
 
 
-def _drawn(distribution: VerbalizedDistribution | None, drawn: int | None, show: Any) -> dict[str, Any]:
-    """What a reply was drawn from; nothing where it was not drawn."""
+def drawn_shown(distribution: VerbalizedDistribution | None, drawn: int | None, show: Any) -> dict[str, Any]:
+    """What a reply was drawn from, as a page shows it; nothing where it was not drawn.
+
+    Args:
+        distribution: the candidates.
+        drawn: index of the one that was drawn.
+        show: a candidate's text -> the words for it.
+    """
     if distribution is None:
         return {}
     candidates = [

@@ -1,338 +1,154 @@
-"use strict";
-// The transcripts of a report. Every text of a model or a person is put into the page as text (textContent), never as HTML.
-(() => {
-  const PAGE = 12; // rows of the list at a time
-  const LONG = 4000; // characters of a text that are shown at once
-  const MARKED = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|\p{Cs}/gu;
-  const section = document.getElementById("transcripts");
-  const form = document.getElementById("filters");
-  if (!form) return;
-  const reader = document.getElementById("reader");
-  const found = document.getElementById("found");
-  let index; // { per_part, runs, rows }
-  let shown = []; // numbers of the rows that the filters leave
-  let at = 0; // first of them on this page of the list
-  let asked = 0; // number of the last search, so that an overtaken one stops
-  let opened = null; // number of the row that is read
-  const said = new Map(); // number of a row -> what was said in it, for searching
+// What the scripts of a report share; all of them run within one function.
+// Every text of a model or a person is put into the page as text (textContent), never as HTML.
+const LONG = 4000; // characters of a text that are shown at once
+const MARKED = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|\p{Cs}/gu;
 
-  // ---- text ----------------------------------------------------------------------------------------------------------------------
+// ---- text ----------------------------------------------------------------------------------------------------------------------------
 
-  function element(name, className, ...children) {
-    const made = document.createElement(name);
-    if (className) made.className = className;
-    made.append(...children);
-    return made;
+function element(name, className, ...children) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.append(...children);
+  return made;
+}
+
+// Text on its own, so that its direction moves nothing around it, with what cannot be seen named.
+function visible(text) {
+  const whole = element("bdi");
+  let from = 0;
+  for (const match of text.matchAll(MARKED)) {
+    whole.append(text.slice(from, match.index));
+    whole.append(element("span", "mark", "U+" + match[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0")));
+    from = match.index + match[0].length;
   }
+  whole.append(text.slice(from));
+  return whole;
+}
 
-  // Text on its own, so that its direction moves nothing around it, with what cannot be seen named.
-  function visible(text) {
-    const whole = element("bdi");
-    let from = 0;
-    for (const match of text.matchAll(MARKED)) {
-      whole.append(text.slice(from, match.index));
-      whole.append(element("span", "mark", "U+" + match[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0")));
-      from = match.index + match[0].length;
-    }
-    whole.append(text.slice(from));
-    return whole;
+function paragraph(className, text, name = "p") {
+  const made = element(name, className, visible(text.slice(0, text.length > LONG ? LONG / 4 : LONG)));
+  if (text.length > LONG) {
+    const more = element("button", "", `… show all ${text.length.toLocaleString("en")} characters`);
+    more.type = "button";
+    more.addEventListener("click", () => made.replaceChildren(visible(text)));
+    made.append(" ", more);
   }
+  return made;
+}
 
-  function paragraph(className, text, name = "p") {
-    const made = element(name, className, visible(text.slice(0, text.length > LONG ? LONG / 4 : LONG)));
-    if (text.length > LONG) {
-      const more = element("button", "", `… show all ${text.length.toLocaleString("en")} characters`);
-      more.type = "button";
-      more.addEventListener("click", () => made.replaceChildren(visible(text)));
-      made.append(" ", more);
-    }
-    return made;
+function details(title, ...children) {
+  return element("details", "", element("summary", "", title), ...children);
+}
+
+// Options of a list can hold no marks: what cannot be seen is left out of them.
+function clean(text) {
+  return text.replace(MARKED, "\ufffd").slice(0, 80);
+}
+
+// ---- data ----------------------------------------------------------------------------------------------------------------------------
+
+async function unpacked(base64) {
+  const bytes = Uint8Array.from(atob(base64.trim()), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).json();
+}
+
+const parts = new Map(); // number -> promise of what is in it; only the last few are kept
+const waiting = new Map();
+window.vsSimPart = (number, base64) => waiting.get(number)?.(base64);
+
+function packed(number) {
+  const { folder } = document.getElementById("main").dataset;
+  if (!folder) return Promise.resolve(document.getElementById(`part-${number}`).textContent);
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = `${encodeURIComponent(folder)}/part-${number}.js`;
+    waiting.set(number, resolve);
+    script.addEventListener("load", () => script.remove());
+    script.addEventListener("error", () => reject(new Error(`The folder ${folder} must lie beside this file: part-${number}.js is not there.`)));
+    document.head.append(script);
+  });
+}
+
+function part(number) {
+  if (!parts.has(number)) {
+    parts.set(number, packed(number).then(unpacked));
+    if (parts.size > 8) parts.delete(parts.keys().next().value);
   }
+  return parts.get(number);
+}
 
-  function details(title, ...children) {
-    return element("details", "", element("summary", "", title), ...children);
-  }
-
-  // ---- data ----------------------------------------------------------------------------------------------------------------------
-
-  async function unpacked(base64) {
-    const bytes = Uint8Array.from(atob(base64.trim()), (c) => c.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Response(stream).json();
-  }
-
-  const parts = new Map(); // number -> promise of the conversations in it; only the last few are kept
-  const waiting = new Map();
-  window.vsSimPart = (number, base64) => waiting.get(number)?.(base64);
-
-  function packed(number) {
-    const folder = section.dataset.folder;
-    if (!folder) return Promise.resolve(document.getElementById(`part-${number}`).textContent);
-    return new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      script.src = `${encodeURIComponent(folder)}/part-${number}.js`;
-      waiting.set(number, resolve);
-      script.addEventListener("load", () => script.remove());
-      script.addEventListener("error", () => reject(new Error(`The folder ${folder} must lie beside this file: part-${number}.js is not there.`)));
-      document.head.append(script);
-    });
-  }
-
-  function part(number) {
-    if (!parts.has(number)) {
-      parts.set(number, packed(number).then(unpacked));
-      if (parts.size > 8) parts.delete(parts.keys().next().value);
-    }
-    return parts.get(number);
-  }
-
-  async function conversation(row) {
-    return (await part(Math.floor(row / index.per_part)))[row % index.per_part];
-  }
-
-  function trouble(error) {
-    const place = document.getElementById("trouble");
+// Says what went wrong at a place of the page.
+function troubleAt(id, what) {
+  return (error) => {
+    const place = document.getElementById(id);
     place.hidden = false;
-    place.replaceChildren(visible(typeof DecompressionStream === "undefined"
-      ? "The transcripts cannot be opened: this browser is too old (it has no DecompressionStream)."
-      : `The transcripts cannot be opened: ${error.message}`));
-  }
+    place.replaceChildren(visible(`${what} cannot be opened: `
+      + (typeof DecompressionStream === "undefined" ? "this browser is too old (it has no DecompressionStream)." : error.message)));
+  };
+}
 
-  // ---- filters -------------------------------------------------------------------------------------------------------------------
+// ---- candidates ----------------------------------------------------------------------------------------------------------------------
 
-  function ending(row) {
-    return row.failure ? `failed: ${row.failure}` : row.stop.replaceAll("_", " ");
-  }
-
-  function choices(name, value) {
-    const select = form.elements[name];
-    const counts = new Map();
-    for (const row of index.rows) counts.set(value(row), (counts.get(value(row)) ?? 0) + 1);
-    select.append(new Option("all", ""));
-    for (const [text, n] of counts) select.append(new Option(`${clean(text)} (${n.toLocaleString("en")})`, text));
-    select.closest("label").hidden = counts.size < 2;
-  }
-
-  // Options of a list can hold no marks: what cannot be seen is left out of them.
-  function clean(text) {
-    return text.replace(MARKED, "\ufffd").slice(0, 80);
-  }
-
-  const runOf = (row) => index.runs[row.run].name;
-
-  function fits(row) {
-    const wanted = (name) => form.elements[name].value;
-    const number = (name) => (wanted(name).trim() === "" ? null : Number(wanted(name)));
-    const units = index.runs[row.run].per;  // of an amount in what is shown: 100 cents to the dollar
-    const [low, high] = ["low", "high"].map((name) => (number(name) === null ? null : Math.round(number(name) * units * 1e6) / 1e6));
-    return (!wanted("run") || runOf(row) === wanted("run"))
-      && (!wanted("condition") || row.condition === wanted("condition"))
-      && (!wanted("model") || row.model === wanted("model"))
-      && (!wanted("persona") || row.persona === wanted("persona"))
-      && (!wanted("stop") || ending(row) === wanted("stop"))
-      && (!wanted("outcome") || wanted("outcome") === (row.amount === null ? "missing" : row.amount === index.runs[row.run].low ? "none" : "some"))
-      && (low === null || (row.amount !== null && row.amount >= low))
-      && (high === null || (row.amount !== null && row.amount <= high));
-  }
-
-  async function filter() {
-    const search = ++asked;
-    const rows = [...index.rows.keys()].filter((i) => fits(index.rows[i]));
-    const words = form.elements.words.value.trim().toLowerCase();
-    at = 0;
-    if (!words) {
-      shown = rows;
-      return list();
-    }
-    const matching = [];
-    for (const [n, row] of rows.entries()) {
-      if (!said.has(row)) {
-        const { turns } = await conversation(row);
-        said.set(row, turns.map((turn) => turn.text).join("\n").toLowerCase());
-        if (search !== asked) return;
-      }
-      if (said.get(row).includes(words)) matching.push(row);
-      if (n % index.per_part === 0) found.textContent = `Searching: ${n.toLocaleString("en")} of ${rows.length.toLocaleString("en")} …`;
-    }
-    shown = matching;
-    list();
-  }
-
-  // ---- list ----------------------------------------------------------------------------------------------------------------------
-
-  function list() {
-    const several = index.runs.length > 1;
-    const heads = [...(several ? ["run"] : []), "conversation", "condition", "model", "persona", "outcome", "ended by", "rounds"];
-    const table = document.getElementById("list");
-    table.tHead.replaceChildren(element("tr", "", ...heads.map((head) => {
-      const cell = element("th", "", head);
-      cell.scope = "col";
-      return cell;
-    })));
-    table.tBodies[0].replaceChildren(...shown.slice(at, at + PAGE).map((number) => {
-      const row = index.rows[number];
-      const open = element("button", "", row.id);
-      open.type = "button";
-      open.addEventListener("click", () => read(number, true));
-      const cells = [...(several ? [runOf(row)] : []), open, row.condition, row.model, row.persona + (row.replicate ? ` (${row.replicate})` : ""),
-        row.shown ?? "missing", ending(row), String(Math.ceil(row.turns / 2))];
-      const line = element("tr", number === opened ? "open" : "", ...cells.map((cell) => element("td", "", typeof cell === "string" ? visible(cell) : cell)));
-      return line;
-    }));
-    found.textContent = `${shown.length.toLocaleString("en")} of ${index.rows.length.toLocaleString("en")} conversations`;
-    const step = (title, to, possible) => {
-      const button = element("button", "", title);
-      button.type = "button";
-      button.disabled = !possible;
-      button.addEventListener("click", () => { at = to; list(); });
-      return button;
-    };
-    const last = Math.min(at + PAGE, shown.length);
-    document.getElementById("pages").replaceChildren(...(shown.length > PAGE
-      ? [step("Previous", at - PAGE, at > 0), `${at + 1} to ${last}`, step("Next", at + PAGE, last < shown.length)] : []));
-  }
-
-  // ---- reading -------------------------------------------------------------------------------------------------------------------
-
-  function road(candidate, drawn) {
-    const chance = element("div", "chance");
+// A candidate; its probabilities are left out where none were asked for.
+function road(candidate, drawn, probable = true) {
+  const chance = element("div", "chance");
+  if (probable) {
     const fill = element("span", "fill");
     fill.style.width = `${100 * candidate.probability}%`;
     const track = element("span", "track", fill);
     track.setAttribute("aria-hidden", "true");
     const stated = candidate.stated === null ? "none stated" : "stated ";
     chance.append(track, `p = ${candidate.probability.toFixed(3)}`, element("span", "", stated, candidate.stated === null ? "" : visible(candidate.stated)));
-    if (drawn) chance.append(element("span", "tag said-tag", "drawn"));
-    if (candidate.above_tau) chance.append(element("span", "tag", "above tau"));
-    for (const repair of candidate.repairs) chance.append(element("span", "tag", "repaired: ", visible(repair.replaceAll("_", " "))));
-    return element("li", drawn ? "drawn" : "", paragraph("", candidate.text), chance);
   }
+  if (drawn) chance.append(element("span", "tag said-tag", "drawn"));
+  if (candidate.above_tau) chance.append(element("span", "tag", "above tau"));
+  for (const repair of candidate.repairs) chance.append(element("span", "tag", "repaired: ", visible(repair.replaceAll("_", " "))));
+  for (const mark of candidate.marks ?? []) chance.append(mark === null ? element("span", "", "no right answer") : element("span", "tag said-tag", visible(mark)));
+  return element("li", drawn ? "drawn" : "", paragraph("", candidate.text), chance);
+}
 
-  function behind(turn) {
-    const made = [];
-    const { candidates } = turn;
-    if (candidates && (candidates.length > 1 || candidates[0].stated !== null)) {
-      const roads = element("ol", "roads", ...candidates.map((candidate, i) => road(candidate, i === turn.drawn)));
-      const sum = turn.sum === null ? "" : ` The stated probabilities sum to ${turn.sum}.`;
-      const repairs = turn.repairs.length ? ` Repairs of the whole: ${turn.repairs.join(", ").replaceAll("_", " ")}.` : "";
-      const n = candidates.length - 1;
-      const drawn = candidates[turn.drawn];
-      made.push(details(
-        n === 0 ? "The only candidate" : `${n === 1 ? "1 road" : `${n} roads`} not taken${drawn ? ` (this one: p = ${drawn.probability.toFixed(3)})` : ""}`,
-        roads, ...(sum || repairs ? [element("p", "meta", visible((sum + repairs).trim()))] : [])));
-    }
-    if (turn.raw?.length) {
-      made.push(details(turn.raw.length === 1 ? "Raw reply" : `Raw replies (${turn.raw.length} calls)`, ...turn.raw.flatMap((call) => [
-        element("p", "meta", visible(`${call.step}, ${call.model}${call.finish ? `, ended by ${call.finish}` : ""}`)),
-        paragraph("", call.text, "pre")])));
-    }
-    return made;
-  }
+// The raw replies that something was read from, to be opened.
+function raws(calls) {
+  if (!calls?.length) return [];
+  return [details(calls.length === 1 ? "Raw reply" : `Raw replies (${calls.length} calls)`, ...calls.flatMap((call) => [
+    element("p", "meta", visible(`${call.step}, ${call.model}${call.finish ? `, ended by ${call.finish}` : ""}`)),
+    paragraph("", call.text, "pre")]))];
+}
 
-  function turnBox(turn) {
-    return element("div", `turn ${turn.role === "persuadee" ? "persuadee" : "persuader"}`,
-      element("p", "who", `Round ${turn.round}, ${turn.role}`), paragraph("said", turn.text), ...behind(turn));
-  }
+// What the stated probabilities of an asking or a turn sum to, and what was mended of the whole.
+function wholes(turn) {
+  const sum = turn.sum === null ? "" : ` The stated probabilities sum to ${turn.sum}.`;
+  const repairs = turn.repairs.length ? ` Repairs of the whole: ${turn.repairs.join(", ").replaceAll("_", " ")}.` : "";
+  return sum || repairs ? [element("p", "meta", visible((sum + repairs).trim()))] : [];
+}
 
-  function persona(run, role, id) {
-    const pairs = index.runs[run].personas[role][id];
-    const shownAs = element("span", "", `${role} `, visible(id));
-    if (!pairs) return element("p", "meta", shownAs);
-    const facts = element("dl", "facts", ...pairs.filter(([, value]) => value).map(([name, value]) =>
-      element("div", "", element("dt", "", visible(name)), element("dd", "", visible(value)))));
-    return details(shownAs, facts);
-  }
+function failureBox(title, failure) {
+  return element("div", "turn failure", element("p", "who", visible(title)), paragraph("said", failure.message),
+    ...(failure.raw ? [details("The reply that could not be read", paragraph("", failure.raw, "pre"))] : []));
+}
 
-  function head(row, talk) {
-    const box = element("div", "head", element("h4", "", visible(`${row.condition}, ${row.shown ?? "outcome missing"}`)));
-    const facts = [row.model, `conversation ${row.id}`, `replicate ${row.replicate}`, talk.started, `${talk.seconds.toFixed(0)} s`, `seed ${row.seed}`];
-    if (row.persuader_model !== row.model) facts.splice(1, 0, `persuader ${row.persuader_model}`);
-    if (talk.human) facts.push(`matched human gave ${talk.human}`);
-    if (index.runs.length > 1) facts.unshift(runOf(row));
-    box.append(element("p", "meta", visible(facts.join(" · "))));
-    box.append(persona(row.run, "persuader", row.persuader), persona(row.run, "persuadee", row.persona));
-    return box;
-  }
+// ---- lists -----------------------------------------------------------------------------------------------------------------------------
 
-  function foot(row, talk) {
-    const boxes = [element("p", "meta", visible(`Ended by: ${ending(row)}`))];
-    if (talk.decision) {
-      boxes.push(element("div", "turn decision", element("p", "who", "Decided in private"), paragraph("said", talk.decision.text), ...behind(talk.decision)));
-    }
-    if (talk.failure) {
-      boxes.push(element("div", "turn failure", element("p", "who", visible(`Failed at ${talk.failure.step}: ${talk.failure.kind}`)),
-        paragraph("said", talk.failure.message),
-        ...(talk.failure.raw ? [details("The reply that could not be read", paragraph("", talk.failure.raw, "pre"))] : [])));
-    }
-    return element("div", "foot", ...boxes);
-  }
+function heads(table, names) {
+  table.tHead.replaceChildren(element("tr", "", ...names.map((name) => {
+    const cell = element("th", "", visible(name));
+    cell.scope = "col";
+    return cell;
+  })));
+}
 
-  // Conversations of the same personas and seed: they differ in the condition, or the model, alone.
-  function partners(number) {
-    const { seed, persona: who, persuader } = index.rows[number];
-    return [...index.rows.keys()].filter((i) => i !== number
-      && index.rows[i].seed === seed && index.rows[i].persona === who && index.rows[i].persuader === persuader);
-  }
+function buttonOf(title, pressed, possible = true) {
+  const button = element("button", "", title);
+  button.type = "button";
+  button.disabled = !possible;
+  button.addEventListener("click", pressed);
+  return button;
+}
 
-  async function read(number, move, beside = null) {
-    try {
-      opened = number;
-      const talks = await Promise.all([number, ...(beside === null ? [] : [beside])].map(async (i) => [index.rows[i], await conversation(i)]));
-      if (opened !== number) return;
-      const title = element("h3", "", "Conversation ", visible(index.rows[number].id));
-      title.tabIndex = -1;
-      const bar = element("div", "bar");
-      const others = partners(number);
-      const select = element("select");
-      select.id = "beside";
-      select.append(new Option("nothing", ""));
-      for (const i of others) {
-        const row = index.rows[i];
-        const same = row.model === index.rows[number].model && row.run === index.rows[number].run;
-        select.append(new Option(clean(same ? row.condition : `${row.condition} / ${row.model} / ${runOf(row)}`), String(i)));
-      }
-      select.value = beside === null ? "" : String(beside);
-      select.disabled = !others.length;
-      select.addEventListener("change", async () => {
-        await read(number, false, select.value ? Number(select.value) : null);
-        document.getElementById("beside").focus();
-      });
-      const close = element("button", "", "Close");
-      close.type = "button";
-      close.addEventListener("click", () => { reader.hidden = true; opened = null; list(); form.elements.words.focus(); });
-      bar.append(element("label", "", "Beside it, the same personas and seed under", select), close);
-      const pair = element("div", talks.length === 2 ? "pair two" : "pair");
-      const place = (makers) => makers.forEach((box, i) => { if (i) box.classList.add("second"); pair.append(box); });
-      place(talks.map(([row, talk]) => head(row, talk)));
-      for (let i = 0; i < Math.max(...talks.map(([, talk]) => talk.turns.length)); i++) {
-        place(talks.map(([, talk]) => (talk.turns[i] ? turnBox(talk.turns[i]) : element("div", "turn"))));
-      }
-      place(talks.map(([row, talk]) => foot(row, talk)));
-      reader.replaceChildren(title, bar, pair);
-      reader.hidden = false;
-      list();
-      if (move) { title.focus({ preventScroll: true }); reader.scrollIntoView({ block: "start" }); }
-    } catch (error) { trouble(error); }
-  }
-
-  // ---- start ---------------------------------------------------------------------------------------------------------------------
-
-  async function start() {
-    index = await unpacked(document.getElementById("index").textContent);
-    choices("run", runOf);
-    choices("condition", (row) => row.condition);
-    choices("model", (row) => row.model);
-    choices("persona", (row) => row.persona);
-    choices("stop", ending);
-    const units = new Set(index.runs.map((run) => run.unit));
-    for (const place of form.querySelectorAll(".unit")) place.textContent = units.size === 1 ? `(${[...units][0]})` : "";
-    let timer;
-    form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => filter().catch(trouble), 120); });
-    form.addEventListener("reset", () => setTimeout(() => filter().catch(trouble)));
-    form.addEventListener("submit", (event) => event.preventDefault());
-    form.hidden = false;
-    await filter();
-  }
-
-  start().catch(trouble);
-})();
+// Buttons to the rows before and behind those that a list shows; `go` shows others.
+function turning(place, at, size, n, go) {
+  const step = (title, to, possible) => buttonOf(title, () => go(to), possible);
+  const last = Math.min(at + size, n);
+  place.replaceChildren(...(n > size ? [step("Previous", at - size, at > 0), `${at + 1} to ${last}`, step("Next", at + size, last < n)] : []));
+}

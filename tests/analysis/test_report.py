@@ -273,8 +273,8 @@ def test_runs_of_several_scales_stand_beside_each_other_in_their_own_units() -> 
         cells.append(lines[2][4:6])
     assert cells == [(".500 of 10", "30.0 points"), (".000 of 0", "30.0 %"), (".000 of $0", "$0.30")]
     whole = report()
-    overview = replace(whole, runs=(whole.runs[0], whole.runs[0])).overview
-    assert overview is not None and overview.columns[4] == "share of the lowest"
+    overview = replace(whole, runs=(whole.runs[0], whole.runs[0])).overviews[0]
+    assert overview.columns[4] == "share of the lowest"
 
 
 def test_no_words_of_giving_or_of_people_stand_where_there_may_be_none() -> None:

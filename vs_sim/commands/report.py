@@ -11,7 +11,8 @@ from vs_sim.commands import Verbs, verb
 
 if TYPE_CHECKING:
     from analysis.report import Block, RunPart
-    from analysis.report_transcripts import Recorded
+    from analysis.report_replies import Asked
+    from analysis.report_transcripts import Packed, Recorded
     from analysis.run_facts import RunFacts
     from analysis.samples import Cleaning
     from vs_sim.commands.results import Results
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def add(verbs: Verbs) -> None:
     """Declare the verb."""
-    report = verb(verbs, "report", _report, "write one HTML file about runs: design, comparison, figures and every transcript")
+    report = verb(verbs, "report", _report, "write one HTML file about runs: design, comparison, figures, every transcript or reply")
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folder; the report is put into the first one")
     report.add_argument("--out", type=Path, metavar="FILE", help="the HTML file (default: RUN/report.html)")
     report.add_argument(
@@ -39,7 +40,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
     from analysis.report import Report
     from analysis.report_page import replaceable, write
-    from analysis.report_transcripts import pack
+    from analysis.report_replies import Asked, with_replies
+    from analysis.report_transcripts import Recorded, pack
     from vs_sim.commands.people import writing
     from vs_sim.errors import InputError
 
@@ -49,7 +51,7 @@ def _report(arguments: argparse.Namespace) -> int:
     _outside(out, arguments.runs)
     with writing(out):
         replaceable(out)
-    read: list[tuple[RunPart, Recorded]] = []
+    read: list[tuple[RunPart, Recorded | Asked]] = []
     unreadable: list[tuple[Path, InputError]] = []
     names = _names(arguments.runs)
     for i, (run, name) in enumerate(zip(arguments.runs, names, strict=True), 1):
@@ -59,7 +61,9 @@ def _report(arguments: argparse.Namespace) -> int:
             unreadable.append((run, error))
     if not read:
         raise unreadable[0][1]
-    packed = pack([recorded for _, recorded in read])
+    packed = pack([of for _, of in read if isinstance(of, Recorded)])
+    if asked := [of for _, of in read if isinstance(of, Asked)]:
+        packed = with_replies(packed, asked)
     now = datetime.now(UTC).isoformat(timespec="minutes")
     report = Report(
         title=", ".join(part.name for part, _ in read),
@@ -69,10 +73,15 @@ def _report(arguments: argparse.Namespace) -> int:
     )
     with writing(out):
         written = write(report, packed, out)
-    print(f"report: {', '.join(map(str, written))} ({written[0].stat().st_size / 1e6:.1f} MB, {packed.n:,} conversations)")
+    print(f"report: {', '.join(map(str, written))} ({written[0].stat().st_size / 1e6:.1f} MB, {_held(packed)})")
     for _, why in unreadable:
         print(f"vs-sim: left out: {why}", file=sys.stderr)
     return 1 if unreadable else 0
+
+
+def _held(packed: Packed) -> str:
+    n_prompts = f"{packed.n_prompts:,} prompt{'s' * (packed.n_prompts > 1)}"
+    return n_prompts if packed.n_prompts and not packed.n else f"{packed.n:,} conversations" + f", {n_prompts}" * bool(packed.n_prompts)
 
 
 def _outside(out: Path, runs: list[Path]) -> None:
@@ -94,16 +103,19 @@ def _names(runs: list[Path]) -> list[str]:
     return [name if plain.count(name) == 1 else str(run) for name, run in zip(plain, runs, strict=True)]
 
 
-def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleaning) -> tuple[RunPart, Recorded]:
+def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleaning) -> tuple[RunPart, Recorded | Asked]:
     from analysis.paper_tables import design_table
     from analysis.report import RunPart, comparison_lines, missing_block
     from analysis.report_facts import alerts, design
     from analysis.report_transcripts import Recorded
     from analysis.run_facts import run_facts
     from vs_sim.commands.people import prompts_of
+    from vs_sim.commands.report_prompts import run_of_prompts
     from vs_sim.commands.results import ReadOnce, results_of
 
     folder = ReadOnce(run)
+    if folder.of_prompts:
+        return run_of_prompts(folder, prefix, name)
     manifest = folder.manifest()
     planned, transcripts = folder.planned(), folder.transcripts()
     study = manifest["study"]

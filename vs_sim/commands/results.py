@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from analysis.measure import Measured
     from analysis.probabilities import Diagnostics
     from analysis.samples import Cleaning
-    from vs_sim.records import ConversationSpec, Transcript
+    from vs_sim.records import ConversationSpec, PromptSpec, Responses, Transcript
 
 NO_COURSE = "The course of the dialogues is left out: the rules that read agreement, refusal and amounts know requests for money only."
 """What stands in the place of `Results.course` where there is none."""
 
 
 class ReadOnce(RunFolder):
-    """A run folder whose plan and transcripts are read once, and stay what they were, however many analyses ask for them."""
+    """A run folder whose plan and records are read once, and stay what they were, however many analyses ask for them."""
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
         self._transcripts: list[Transcript] | None = None
         self._planned: list[ConversationSpec] | None = None
+        self._responses: list[Responses] | None = None
+        self._askings: list[PromptSpec] | None = None
 
     def transcripts(self) -> list[Transcript]:
         """As in `RunFolder`."""
@@ -41,6 +43,19 @@ class ReadOnce(RunFolder):
             self.transcripts()  # first, since a plan only grows
             self._planned = super().planned()
         return self._planned
+
+    def responses(self) -> list[Responses]:
+        """As in `RunFolder`."""
+        if self._responses is None:
+            self._responses = super().responses()
+        return self._responses
+
+    def planned_askings(self) -> list[PromptSpec]:
+        """As in `RunFolder`."""
+        if self._askings is None:
+            self.responses()  # first, likewise
+            self._askings = super().planned_askings()
+        return self._askings
 
 
 @dataclass(frozen=True)
