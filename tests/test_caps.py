@@ -1,12 +1,15 @@
 """Spend caps, rates and tiers of a run, by the real command against an endpoint that counts what it is asked."""
 
 import asyncio
+import json
 import time
 
 import pytest
 
 from tests.conftest import DIRECT, VS
 from tests.load_endpoint import serving
+from tests.prompt_studies import SEQUENCE
+from tests.prompt_studies import VS as VS_OF_TWO
 from tests.test_endtoend import OPENAI
 from vs_sim.models import Request, open_models
 from vs_sim.run_options import RunOptions
@@ -147,3 +150,37 @@ def test_a_plan_says_where_the_cap_ends_it(study_folder, command):
     assert "the cap of 3,000 tokens ends the run after about 1 of 8 conversations" in out
     assert "the cap of 0.001 dollars ends the run after" in command("plan", study, "--cap-dollars", "0.001")[1]
     assert "ends the run" not in command("plan", study, "--cap-tokens", "3000000")[1]
+
+
+def test_what_a_model_without_a_price_took_earlier_is_not_taken_for_nothing(study_folder, endpoint, command, tmp_path):
+    run = {"base_url": endpoint.url, "prices": PRICE}
+    study, out = study_folder.write(**{**OPENAI, "conditions": [DIRECT]}, run=run), tmp_path / "run"
+    assert command("run", study, "--out", out)[0] == 0
+    assert command("outcome", "read", out, "--all", "--model", "scripted:donation")[0] == 0
+    n = len(endpoint.bodies)
+    study = study_folder.write(**{**OPENAI, "conditions": [DIRECT]}, replicates=2, run=run)
+    code, _, err = command("run", study, "--out", out, "--cap-dollars", "5")
+    assert code == 2
+    assert f"cap_dollars = 5: the price of scripted:donation, which has answered in {out}, is unknown" in err
+    assert '[run.prices."scripted:donation"]' in err
+    assert len(endpoint.bodies) == n
+    assert command("run", study, "--out", out, "--cap-tokens", "1e9")[0] == 0, "tokens are known"
+
+
+@pytest.mark.parametrize("options", [[], ["--workers", "2"]])
+def test_a_study_of_prompts_keeps_within_its_cap_and_goes_on(prompt_study, endpoint, command, tmp_path, options):
+    endpoint.reply = lambda body: json.dumps({"candidates": [{"reply": "Paris", "probability": 1}, {"reply": "Lyon", "probability": 1}]})
+    run = {"base_url": endpoint.url, "prices": PRICE, "concurrency": 2}
+    study = prompt_study.write(models="openai:fake", conditions=[SEQUENCE, VS_OF_TWO], n_replies=40, run=run)
+    whole, folder = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "run")
+    assert command("run", study, "--out", whole.path)[0] == 0
+    total = spent(whole)[1]
+    code, _, err = command("run", study, "--out", folder.path, "--cap-tokens", "100", *options)
+    assert (code, folder.responses()) == (5, [])
+    assert "the next asking may take" in err and "past the spend cap" in err
+    code, out, err = command("run", study, "--out", folder.path, "--cap-dollars", f"{total / 2:.6f}", *options)
+    assert (code, "past the spend cap" in err) == (5, True)
+    assert total / 4 < spent(folder)[1] <= total / 2
+    assert f"{len(folder.responses())} of 80 askings are complete" in out
+    assert command("run", study, "--out", folder.path, "--cap-dollars", f"{2 * total:.6f}", *options)[0] == 0
+    assert spent(folder)[1] == total, "nothing was paid for twice"

@@ -52,6 +52,19 @@ def cost(price: Price | None, prompt_tokens: float, completion_tokens: float, ca
     return Spend(prompt_tokens + completion_tokens, dollars)
 
 
+def took(price: Price | None, usage: Usage, expected: tuple[float, float]) -> Spend:
+    """What an answered call took.
+
+    Args:
+        price: of its model; None if unknown.
+        usage: as the provider counted it.
+        expected: tokens of prompt and reply, for what the provider does not say.
+    """
+    n_in = expected[0] if usage.prompt_tokens is None else usage.prompt_tokens
+    n_out = expected[1] if usage.completion_tokens is None else usage.completion_tokens
+    return cost(price, n_in, n_out, min(usage.cached_tokens or 0, n_in))
+
+
 def share_of_cap(cap: float | None, spent: Sequence[float], number: int) -> float | None:
     """What one of several parts of a run may have spent in the end, so that all of them together keep within the cap.
 
@@ -78,39 +91,39 @@ class Budget:
         tokens, dollars: the caps; None for none.
         prices: model -> price.
         part: whether these are one worker's parts of the caps that somebody gave.
+        earlier: conversation -> what it took at earlier starts.
+        n_estimated: calls in `earlier` whose tokens no provider counted.
 
     Attributes:
         spent: by what was answered so far, earlier starts included.
         n_estimated: calls whose tokens no provider counted, so that they stand in `spent` as estimated.
     """
 
-    def __init__(self, *, tokens: float | None, dollars: float | None, prices: Mapping[str, Price], part: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        tokens: float | None,
+        dollars: float | None,
+        prices: Mapping[str, Price],
+        part: bool = False,
+        earlier: Mapping[str, Spend] | None = None,
+        n_estimated: int = 0,
+    ) -> None:
         self._whose = " as this worker's part" if part else ""
         self._tokens, self._dollars, self._prices = tokens, dollars, prices
-        self.spent = Spend()
-        self.n_estimated = 0
-        self._by: defaultdict[str, Spend] = defaultdict(Spend)
+        self._by: defaultdict[str, Spend] = defaultdict(Spend, earlier or {})
+        self.spent = sum(self._by.values(), Spend())
+        self.n_estimated = n_estimated
         self._under_way: dict[str, Spend] = {}
         self._asked = Spend()
         self._ended: dict[tuple[str, str], tuple[int, Spend]] = {}
 
-    def count(self, conversation: str, model: str, usage: Usage, expected: tuple[float, float]) -> Spend:
-        """A call was answered; what it took.
-
-        Args:
-            conversation: its id.
-            model: that answered.
-            usage: as the provider counted it.
-            expected: tokens of prompt and reply, for what the provider does not say.
-        """
-        if usage.prompt_tokens is None or usage.completion_tokens is None:
-            self.n_estimated += 1
-        n_in = expected[0] if usage.prompt_tokens is None else usage.prompt_tokens
-        n_out = expected[1] if usage.completion_tokens is None else usage.completion_tokens
-        took = cost(self._prices.get(model), n_in, n_out, min(usage.cached_tokens or 0, n_in))
-        self.spent += took
-        self._by[conversation] += took
-        return took
+    def count(self, conversation: str, model: str, usage: Usage, expected: tuple[float, float]) -> None:
+        """A call of a conversation (its id) was answered by a model; the rest as for `took`."""
+        self.n_estimated += not usage.counted
+        spent = took(self._prices.get(model), usage, expected)
+        self.spent += spent
+        self._by[conversation] += spent
 
     def begin(self, conversation: str, arm: tuple[str, str], estimate: Spend) -> bool:
         """Whether a conversation may begin; it is under way from then on, until `end`."""

@@ -97,7 +97,7 @@ class RunDisplay(Watcher):
         self._n_planned, self._n_done = len(specs), len(complete)
         self._planned_by_arm = Counter(arm_name(s) for s in specs)
         if complete:
-            self.say(f"{len(complete)} of {len(specs)} conversations are complete already")
+            self.say(f"{len(complete)} of {len(specs)} {specs[0].noun}s are complete already")
         done = Counter(arm_name(s) for s in specs if s.id in complete)
         if self._bars is not None:
             for arm, n in self._planned_by_arm.items():

@@ -260,7 +260,7 @@ class Model:
         where = f"{self.name} at {self.address}"
         full = r"context.{0,10}(length|size|window)|too many tokens|prompt is too long|token count.*exceeds|maximum number of tokens"
         if status in (400, 413) and re.search(full, words, re.IGNORECASE):
-            return ContextFull(f"{where}: the dialogue no longer fits into the model's context: {words}")
+            return ContextFull(f"{where}: the request does not fit into the model's context: {words}")
         if status in (400, 403, 422) and re.search(r"content[ _-]?(filter|policy|management)", f"{words} {_code(error)}", re.IGNORECASE):
             # A matter of this conversation's words, not of the endpoint: the others go on.
             return ReplyError(f"{where} refused the content (HTTP {status}): {words}", reason="content_filter", raw=words)

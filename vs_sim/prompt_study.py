@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -30,13 +30,17 @@ class PromptStudy(AnyStudy):
         measures: what is computed of them: ``"meaning"`` and ``"words"`` (diversity of any text, `analysis.diversity`; the first takes
             the extra ``semantic``), ``"coverage"`` (of prompts with right answers, `analysis.coverage`), ``"accuracy"`` (likewise, with the
             calibration of stated probabilities, `analysis.accuracy`, `analysis.reliability`), ``"refusals"`` (`analysis.refusals`).
+        sizes: model -> its parameters in billions, for what is gained by model size; those of known embedded models need not be given.
     """
 
+    noun: ClassVar[str] = PromptSpec.noun
+    """What its plan consists of, in sentences."""
     kind: Literal["prompt"] = "prompt"
     models: tuple[ModelName, ...] = Field(min_length=1)
     prompts: tuple[Prompt, ...] = Field(min_length=1)
     n_replies: int = Field(ge=1, le=100_000)
     measures: tuple[Measure, ...] = Field(min_length=1)
+    sizes: dict[ModelName, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> PromptStudy:

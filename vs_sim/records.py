@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -46,6 +46,11 @@ class Usage(Record):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+
+    @property
+    def counted(self) -> bool:
+        """Whether the provider counted both prompt and reply."""
+        return self.prompt_tokens is not None and self.completion_tokens is not None
 
 
 class Call(Record):
@@ -279,6 +284,8 @@ class ConversationSpec(Record):
         human_cents: what the human whom the persuadee is matched to gave, whole cents; None where there is no match.
     """
 
+    noun: ClassVar[str] = "conversation"
+    """What one is called in sentences."""
     id: str
     seed: int
     condition: str
@@ -348,6 +355,8 @@ class PromptSpec(Record):
         replicate: number of the asking, from 0.
     """
 
+    noun: ClassVar[str] = "asking"
+    """What one is called in sentences."""
     id: str
     seed: int
     condition: str

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from vs_sim.conversation import SpeakerVoice, failure_of, installed_version
+from vs_sim.conversation import failure_of, installed_version
 from vs_sim.errors import ContextFull, EndpointError, ReplyError
+from vs_sim.graph import Voice
 from vs_sim.plan import turn_rng
+from vs_sim.prompt_file import Prompt
 from vs_sim.prompt_study import PromptStudy
 from vs_sim.propose import RESPONSE, propose, request
 from vs_sim.records import PromptSpec, Responses
@@ -16,11 +18,12 @@ STEP = "t000"
 """The step under which the calls of an asking are journalled."""
 
 
-async def run_prompt(study: PromptStudy, spec: PromptSpec, voice: SpeakerVoice) -> Responses:
+async def run_prompt(study: PromptStudy, prompt: Prompt, spec: PromptSpec, voice: Voice) -> Responses:
     """The responses to one asking; a failure of the model is recorded, not raised.
 
     Args:
         study: of which the asking is a part.
+        prompt: of the study, the one that is asked.
         spec: the asking.
         voice: the model, and where its answers are kept.
 
@@ -30,8 +33,7 @@ async def run_prompt(study: PromptStudy, spec: PromptSpec, voice: SpeakerVoice) 
     """
     started, clock = datetime.now(UTC), time.monotonic()
     condition = study.condition(spec.condition)
-    text = next(prompt.text for prompt in study.prompts if prompt.id == spec.prompt)
-    messages = [{"role": "user", "content": f"{text}\n\n---\n{request(condition, RESPONSE)}"}]
+    messages = [{"role": "user", "content": f"{prompt.text}\n\n---\n{request(condition, RESPONSE)}"}]
     distribution = drawn = failure = None
     try:
         distribution = await propose(

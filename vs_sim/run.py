@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
 from vs_sim.asking import open_reader
-from vs_sim.budget import Budget, Spend, share_of_cap
+from vs_sim.budget import Budget, Spend, share_of_cap, took
 from vs_sim.conversation import SpeakerVoice, run_conversation
 from vs_sim.errors import RunStopped, StudyError, VsSimError
 from vs_sim.graph import Conversation
@@ -142,38 +142,42 @@ def _check(study: EitherStudy) -> None:
     names = [*study.models, *([study.reader] if isinstance(study, Study) and study.reader else [])]
     unpriced = [name for name in names if name not in study.run.prices]
     if study.run.cap_dollars is not None and unpriced:
-        raise StudyError(
-            f"cap_dollars = {study.run.cap_dollars:g}: the price of {unpriced[0]} is unknown, so that its dollars cannot be counted; give "
-            f'[run.prices."{unpriced[0]}"] input = ..., output = ... in dollars per million tokens, or use cap_tokens'
-        )
+        raise _unpriced(study.run, unpriced[0])
+
+
+def _unpriced(run: RunOptions, model: str, which: str = "") -> StudyError:
+    return StudyError(
+        f"cap_dollars = {run.cap_dollars:g}: the price of {model}{which} is unknown, so that its dollars cannot be counted; give "
+        f'[run.prices."{model}"] input = ..., output = ... in dollars per million tokens, or use cap_tokens'
+    )
 
 
 def _budget(run: RunOptions, folder: RunFolder, specs: Sequence[AnySpec], shard: Shard) -> Budget | None:
     """What may be spent on a part of the plan, less what was; None if nothing caps it."""
     if run.cap_tokens is None and run.cap_dollars is None:
         return None
-    whole = Budget(tokens=None, dollars=None, prices=run.prices)
     answered = ((row["conversation"], row["call"]) for row in folder.journal_rows() if "call" in row)
     read = ((reading.conversation, call.model_dump()) for reading in READINGS.rows(folder) for call in reading.calls)
-    counts: list[tuple[str, str, Usage, float]] = []
-    for conversation, call in chain(answered, read):
-        if not is_person(call["model"]):
-            counts.append((conversation, call["model"], Usage.model_validate(call["usage"]), len(call["text"]) / 4))
     by: defaultdict[str, Spend] = defaultdict(Spend)
-    for conversation, model, usage, n_out in counts:
-        by[conversation] += whole.count(conversation, model, usage, (_UNCOUNTED_PROMPT_TOKENS, n_out))
+    n_estimated: Counter[str] = Counter()
+    for conversation, call in chain(answered, read):
+        model, usage = call["model"], Usage.model_validate(call["usage"])
+        if is_person(model):
+            continue
+        if run.cap_dollars is not None and model not in run.prices:  # unknown is not nothing
+            raise _unpriced(run, model, f", which has answered in {folder.path},")
+        by[conversation] += took(run.prices.get(model), usage, (_UNCOUNTED_PROMPT_TOKENS, len(call["text"]) / 4))
+        n_estimated[conversation] += not usage.counted
     spent = [sum((by[spec.id] for spec in Shard(k, shard.of).part(specs)), Spend()) for k in range(1, shard.of + 1)]
-    budget = Budget(
+    own = [spec.id for spec in shard.part(specs)]
+    return Budget(
         tokens=share_of_cap(run.cap_tokens, [one.tokens for one in spent], shard.number),
-        dollars=share_of_cap(run.cap_dollars, [one.dollars or 0.0 for one in spent], shard.number),
+        dollars=share_of_cap(run.cap_dollars, [one.dollars for one in spent if one.dollars is not None], shard.number),
         prices=run.prices,
         part=shard != WHOLE,
+        earlier={id_: by[id_] for id_ in own},
+        n_estimated=sum(n_estimated[id_] for id_ in own),
     )
-    own = {spec.id for spec in shard.part(specs)}
-    for conversation, model, usage, n_out in counts:
-        if conversation in own:
-            budget.count(conversation, model, usage, (_UNCOUNTED_PROMPT_TOKENS, n_out))
-    return budget
 
 
 _UNCOUNTED_PROMPT_TOKENS = 1000
@@ -190,6 +194,7 @@ class _Runner:
         self.capped = self.drained = False
         self._study, self._writer, self._watcher, self._budget = study, writer, watcher, budget
         people = study if isinstance(study, Study) else None
+        self._prompts = {prompt.id: prompt for prompt in study.prompts} if isinstance(study, PromptStudy) else {}
         self._personas = {("persuader", p.id): p for p in (people.persuaders if people else ())}
         self._personas |= {("persuadee", p.id): p for p in (people.persuadees if people else ())}
         self._n_endpoint_failures_in_a_row = 0
@@ -251,7 +256,7 @@ class _Runner:
         while self.stopped is None and not self._budget.begin(spec.id, spec.arm, self._estimates[spec.arm]):
             if not self._n_under_way:
                 takes = self._budget.expected(spec.arm, self._estimates[spec.arm])
-                self._stop(RunStopped(f"the next conversation may take {takes}, which goes past the spend cap", capped=True))
+                self._stop(RunStopped(f"the next {spec.noun} may take {takes}, which goes past the spend cap", capped=True))
             else:  # they may take less than is reserved for them
                 self._ended.clear()
                 await self._ended.wait()
@@ -260,7 +265,7 @@ class _Runner:
         if isinstance(spec, PromptSpec):
             assert isinstance(self._study, PromptStudy)  # noqa: S101
             voice = SpeakerVoice(models[spec.model], self._writer, spec, self._study.condition(spec.condition))
-            return await run_prompt(self._study, spec, voice)
+            return await run_prompt(self._study, self._prompts[spec.prompt], spec, voice)
         assert isinstance(self._study, Study)  # noqa: S101
         return await run_conversation(
             Conversation(
@@ -297,22 +302,17 @@ class _Runner:
             self._n_endpoint_failures_in_a_row = self._n_endpoint_failures_in_a_row + 1 if failure.kind == "EndpointError" else 0
             if self._n_endpoint_failures_in_a_row >= _ENDPOINT_FAILURES_THAT_STOP and self.stopped is None:
                 # An endpoint that is gone would fail every remaining conversation in the same way.
-                self.stopped = (
-                    f"{self._n_endpoint_failures_in_a_row} conversations in a row failed at the endpoint; the last: {failure.message}"
-                )
+                n = self._n_endpoint_failures_in_a_row
+                self.stopped = f"{n} {spec.noun}s in a row failed at the endpoint; the last: {failure.message}"
         self._watcher.finished(record)
 
 
 def _estimate(study: EitherStudy, spec: AnySpec) -> Spend:
     """What a conversation will take, before any of its arm has ended."""
     one: dict[str, Any] = {"conditions": (study.condition(spec.condition),)}
-    if isinstance(study, PromptStudy):
-        one |= {
-            "models": (spec.arm[1],),
-            "n_replies": 1,
-            "prompts": tuple(p for p in study.prompts if p.id == getattr(spec, "prompt", None)),
-        }
-    elif isinstance(spec, ConversationSpec):
+    if isinstance(study, PromptStudy) and isinstance(spec, PromptSpec):
+        one |= {"models": (spec.model,), "n_replies": 1, "prompts": tuple(p for p in study.prompts if p.id == spec.prompt)}
+    elif isinstance(study, Study) and isinstance(spec, ConversationSpec):
         one |= {
             "persuadee_models": (spec.persuadee_model,),
             "persuaders": tuple(p for p in study.persuaders if p.id == spec.persuader),

@@ -12,6 +12,7 @@ from vs_sim.errors import RunFolderError
 from vs_sim.records import (
     AnyRecord,
     AnySpec,
+    PromptSpec,
     Record,
     Responses,
     Transcript,
@@ -76,6 +77,7 @@ class Status(Record):
 
     Attributes:
         run: the run folder.
+        noun: what is counted: ``"conversation"``, or ``"asking"`` in a study of prompts.
         running: whether a process holds the folder; None if it cannot be told.
         last_written: when an answer or a conversation was last stored, ISO 8601, UTC; None if there is none.
         pace: of the last start; None if nothing has ended in it.
@@ -94,6 +96,7 @@ class Status(Record):
     """
 
     run: str
+    noun: str
     running: bool | None
     last_written: str | None
     pace: Pace | None
@@ -144,15 +147,16 @@ class Status(Record):
         if self.pace is not None:
             left = "" if self.pace.minutes_left is None else f", about {_span(self.pace.minutes_left)} left"
             speed = f", {self.pace.n_ended / self.pace.minutes:.1f} a minute" if self.pace.minutes else ""
-            lines.append(Line(f"  last start: {self.pace.n_ended} conversations in {_span(self.pace.minutes)}{speed}{left}"))
+            lines.append(Line(f"  last start: {self.pace.n_ended} {self.noun}s in {_span(self.pace.minutes)}{speed}{left}"))
         if self.stop_reasons:
             reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(self.stop_reasons.items()))
             lines.append(Line(f"  stop reasons: {reasons}"))
         if self.persuadee_turns:
             share = 100 * self.turns_without_repair / self.persuadee_turns
             read = f"{self.turns_without_repair} of {self.persuadee_turns} ({share:.0f} %)"
-            lines.append(Line(f"  {'persuadee turns' if self.stop_reasons else 'replies'} read without repair: {read}"))
-            lines += [Line(f"    {name}: {n} turns") for name, n in self.repairs.items()]
+            drawn, ones = ("replies", "replies") if self.noun == PromptSpec.noun else ("persuadee turns", "turns")
+            lines.append(Line(f"  {drawn} read without repair: {read}"))
+            lines += [Line(f"    {name}: {n} {ones}") for name, n in self.repairs.items()]
         tokens = (
             "tokens unknown"
             if self.prompt_tokens is None or self.completion_tokens is None
@@ -201,6 +205,7 @@ def status(run: str | Path) -> Status:
             failures[arm_name(t.spec)][t.failure.kind] += 1
     return Status(
         run=str(run),
+        noun=folder.noun,
         running=running,
         last_written=_last_written(folder),
         pace=_pace(manifest["starts"], list(transcripts.values()), len(planned), running),

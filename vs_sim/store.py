@@ -132,6 +132,11 @@ class RunFolder:
         """Whether it is the run of a study of prompts, not of dialogues."""
         return bool(self.any_manifest()["study"].get("kind") == "prompt")
 
+    @property
+    def noun(self) -> str:
+        """What one record of it is called in sentences."""
+        return (PromptSpec if self.manifest_path.exists() and self.of_prompts else ConversationSpec).noun
+
     def _specs(self, kind: type[_Spec]) -> list[_Spec]:
         manifest = self.any_manifest()
         self._holds(manifest, prompts=kind is PromptSpec)
@@ -182,7 +187,7 @@ class RunFolder:
         """Called with id -> place after transcripts were read: a plan only grows, so that the manifest is never behind them."""
         if places and self.manifest_path.exists():
             for strange in places.keys() - {one["id"] for one in self.any_manifest()["conversations"]}:
-                raise RunFolderError(f"{places[strange]}: conversation {strange!r} is not in the plan of manifest.json; {_CHANGED}")
+                raise RunFolderError(f"{places[strange]}: {self.noun} {strange!r} is not in the plan of manifest.json; {_CHANGED}")
 
     def journal_rows(self) -> Iterator[dict[str, Any]]:
         """Every row of the journal, in the order in which it was written; of workers that write at once, one after the other."""
@@ -343,8 +348,8 @@ class Writer:
             return None
         if found[0] != request:
             raise JournalMismatch(
-                f"{self.folder.path}: conversation {conversation}, step {step}: the journal answers another request than the one made now; "
-                "the code or a model's settings changed since; go on with the version in manifest.json, or start anew with --out"
+                f"{self.folder.path}: {self.folder.noun} {conversation}, step {step}: the journal answers another request than the one "
+                "made now; the code or a model's settings changed since; go on with the version in manifest.json, or start anew with --out"
             )
         return found[1]
 

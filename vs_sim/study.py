@@ -8,14 +8,14 @@ import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from vs_sim.condition import Condition, Sampling, sampling_in_range
 from vs_sim.errors import StudyError
 from vs_sim.personas import Persona, load_personas
-from vs_sim.records import Record
+from vs_sim.records import ConversationSpec, Record
 from vs_sim.run_options import RunOptions
 from vs_sim.scenario import DEFAULT, Scenario, load_scenario
 from vs_sim.sweep import with_sweeps
@@ -115,6 +115,8 @@ class Study(AnyStudy):
     All conditions share one base prompt.
     """
 
+    noun: ClassVar[str] = ConversationSpec.noun
+    """What its plan consists of, in sentences."""
     scenario: Scenario = Field(default_factory=lambda: load_scenario(DEFAULT))
     persuader_model: ModelName
     persuadee_models: tuple[ModelName, ...] = Field(min_length=1)

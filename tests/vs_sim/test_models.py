@@ -116,7 +116,7 @@ FAULTS = [
     (refusal(503, "Full"), EndpointError, "openai:fake at URL answered HTTP 503: ", "Full"),
     (refusal(400, "temperature too high"), ModelUnavailable, "openai:fake at URL refused the request (HTTP 400): ", "too high"),
     (refusal(400, "response_format is not supported"), ModelUnavailable, "openai:fake at URL refused the request", "json_schema = false"),
-    (refusal(400, "maximum context length is 8192"), ContextFull, "openai:fake at URL: the dialogue no longer fits", "8192"),
+    (refusal(400, "maximum context length is 8192"), ContextFull, "openai:fake at URL: the request does not fit", "8192"),
     (HTML, EndpointError, "openai:fake at URL answered with something that is no chat completion", ""),
     (CUT_OFF, EndpointError, "openai:fake at URL answered with something that is no chat completion", ""),
     (NO_CHOICES, EndpointError, "openai:fake at URL answered with something that is no chat completion", ""),

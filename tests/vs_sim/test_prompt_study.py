@@ -32,7 +32,7 @@ def test_a_run_is_compared_shown_and_goes_on(prompt_study, command, tmp_path):
     path, out = prompt_study.write(), tmp_path / "run"
     code, said, err = command("run", path, "--out", out)
     assert code == 0, err
-    assert "18 of 18 conversations are complete" in said
+    assert "18 of 18 askings are complete" in said
     assert "1 of 3" in said and "2 of 3" in said
     rows = list(RunFolder(out).journal_rows())
     assert len(rows) == 18
@@ -60,7 +60,7 @@ def test_workers_share_a_study_of_prompts(prompt_study, command, tmp_path, endpo
     path = prompt_study.write(models="openai:x", run={"base_url": endpoint.url}, conditions=[SEQUENCE, VS])
     code, said, err = command("run", path, "--out", tmp_path / "run", "--workers", "2")
     assert code == 0, err
-    assert "12 of 12 conversations are complete" in said
+    assert "12 of 12 askings are complete" in said
     assert len(endpoint.bodies) == 12
 
 

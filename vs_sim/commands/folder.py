@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 def add(verbs: Verbs) -> None:
     """Declare the verbs."""
     status = verb(verbs, "status", _status, "say how far a run is, also while it goes on")
-    show = verb(verbs, "show", _show, "list the conversations of a run, or print one of them with its candidates")
+    show = verb(verbs, "show", _show, "list the conversations (or askings) of a run, or print one of them with its candidates")
     for one in (status, show):
         one.add_argument("run", type=Path, metavar="RUN", help="run folder")
         one.add_argument("--json", action="store_true", help="print JSON")
     status.add_argument("-f", "--follow", action="store_true", help="say it again every 5 seconds until no process holds the folder")
-    show.add_argument("conversation", nargs="?", metavar="ID", help="of one conversation, or the beginning of it (default: list)")
+    show.add_argument("conversation", nargs="?", metavar="ID", help="of one of them, or the beginning of it (default: list)")
     show.add_argument("--condition", metavar="NAME", help="only those of a condition")
     show.add_argument("--persona", metavar="ID", help="only those in which this persona speaks, in either role")
     show.add_argument("--failed", action="store_true", help="only those that failed and are owed")
@@ -54,25 +54,29 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from vs_sim.errors import RunFolderError
+    from vs_sim.errors import InputError, RunFolderError
     from vs_sim.store import RunFolder
     from vs_sim.terminal import print_lines
 
     folder = RunFolder(arguments.run)
     stored: Sequence[AnyRecord] = folder.responses() if folder.of_prompts else folder.transcripts()
-    found = _selected(arguments, stored)
+    if folder.of_prompts and arguments.persona is not None:
+        raise InputError(
+            f"--persona {arguments.persona!r}: {arguments.run} is a run of single prompts, in which nobody speaks; leave it out"
+        )
+    found = _selected(arguments, stored, folder.noun)
     if arguments.conversation is not None:
         found = [t for t in found if t.spec.id.startswith(arguments.conversation)]
         if len(found) != 1:
             raise RunFolderError(
-                f"{arguments.run}: {len(found)} conversations have an id that begins with {arguments.conversation!r}; "
+                f"{arguments.run}: {len(found)} {folder.noun}s have an id that begins with {arguments.conversation!r}; "
                 f"list them with vs-sim show {arguments.run}"
             )
     if arguments.json:
         plain = [t.model_dump(mode="json") for t in found]
         print(json.dumps(plain if arguments.conversation is None else plain[0], indent=2))
     elif not found:
-        print(f"none of {len(stored)} conversations", file=sys.stderr)
+        print(f"none of {len(stored)} {folder.noun}s", file=sys.stderr)
     else:
         print_lines(_lines(folder, found, whole=arguments.conversation is not None), paged=not arguments.no_pager)
     return 0
@@ -90,7 +94,7 @@ def _lines(folder: RunFolder, found: Sequence[AnyRecord], *, whole: bool) -> lis
     return transcript_lines(dialogues[0], scale) if whole else listing(dialogues, scale)
 
 
-def _selected(arguments: argparse.Namespace, stored: Sequence[AnyRecord]) -> list[AnyRecord]:
+def _selected(arguments: argparse.Namespace, stored: Sequence[AnyRecord], noun: str) -> list[AnyRecord]:
     from vs_sim.errors import InputError
 
     found = [t for t in stored if t.failure is not None or not arguments.failed]
@@ -101,7 +105,7 @@ def _selected(arguments: argparse.Namespace, stored: Sequence[AnyRecord]) -> lis
         known = sorted({name for t in stored for name in names(t)})
         if asked not in known:
             some = ", ".join(known[:10]) + (f" and {len(known) - 10} more" if len(known) > 10 else "")
-            raise InputError(f"--{option} {asked!r}: {arguments.run} has no conversation of it; there are {some or 'none at all yet'}")
+            raise InputError(f"--{option} {asked!r}: {arguments.run} has no {noun} of it; there are {some or 'none at all yet'}")
         found = [t for t in found if asked in names(t)]
     return found
 

@@ -40,9 +40,9 @@ def add(verbs: Verbs) -> None:
     run.add_argument(
         "--watch",
         action="store_true",
-        help="print the dialogues as they unfold (of several workers: when they end), with the candidates and the one drawn",
+        help="print the dialogues as they unfold (of several workers: when they end), or replies, with candidates and the one drawn",
     )
-    plan = verb(verbs, "plan", _plan, "print conversations, calls, tokens and cost of a study without spending anything")
+    plan = verb(verbs, "plan", _plan, "print conversations (or askings), calls, tokens and cost of a study without spending anything")
     _study_arguments(plan)
     plan.add_argument(
         "--half-width",
@@ -60,7 +60,7 @@ def _study_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="PROVIDER:MODEL", help="in place of every model of the study")
     parser.add_argument("--personas", type=Path, metavar="FILE", help="in place of the study's persuadees")
     parser.add_argument("--base-url", metavar="URL", help="address of an OpenAI-compatible server for openai: models")
-    parser.add_argument("--concurrency", type=at_least_1, metavar="N", help="conversations at a time")
+    parser.add_argument("--concurrency", type=at_least_1, metavar="N", help="conversations, or askings, at a time")
     parser.add_argument(
         "--requests-per-minute", type=float, metavar="N", help="what an endpoint allows (default: learned from its refusals)"
     )
@@ -112,7 +112,7 @@ def _run(arguments: argparse.Namespace) -> int:
     with RunDisplay(watch=arguments.watch, scale=study.scenario.scale if isinstance(study, Study) else None) as display:
         result = asyncio.run(draining(lambda drain: run_it(study, folder, display, drain), display.say))
     part = "" if arguments.shard == WHOLE else f" of part {arguments.shard}"
-    print(f"{result.n_complete} of {result.n_planned} conversations{part} are complete in {folder.path}")
+    print(f"{result.n_complete} of {result.n_planned} {study.noun}s{part} are complete in {folder.path}")
     if arguments.shard == WHOLE and not result.drained and result.n_complete:  # who is told to stop has no time for figures
         compare_and_draw(folder.path)
     if result.n_complete == result.n_planned and not result.unread and not result.stopped:
@@ -123,7 +123,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"{n} could not be read by {reader}: {kind}", file=sys.stderr)
     if result.stopped:
         print(f"stopped: {result.stopped}", file=sys.stderr)
-    missing = "conversations" if result.n_complete < result.n_planned else "readings"
+    missing = f"{study.noun}s" if result.n_complete < result.n_planned else "readings"
     cap = " with a higher cap" if result.capped else ""
     print(f"vs-sim: {missing} are missing; give the same command again{cap} to run them", file=sys.stderr)
     return 5 if result.capped else 130 if result.drained else 3 if result.stopped else 1
@@ -269,7 +269,7 @@ def _say_cap(study: EitherStudy, found: Estimate) -> None:
     for cap, needed, unit in ((study.run.cap_tokens, n_tokens, "tokens"), (study.run.cap_dollars, found.dollars, "dollars")):
         if cap is not None and needed is not None and needed > cap:
             n = int(found.n_conversations * cap / needed)
-            _say(f"the cap of {cap:,g} {unit} ends the run after about {n:,} of {found.n_conversations:,} conversations")
+            _say(f"the cap of {cap:,g} {unit} ends the run after about {n:,} of {found.n_conversations:,} {study.noun}s")
 
 
 def _print_precision(study: Study, human: HumanSample, precision: Precision) -> None:
