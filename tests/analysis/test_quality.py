@@ -1,0 +1,248 @@
+"""Quality of replies and the agreement of their judge, against numbers counted by hand and known ones; table, CSV, and plane."""
+
+import io
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.agreement import krippendorff_alpha
+from analysis.diversity import Diversity
+from analysis.figure_files import save
+from analysis.plots import STYLES
+from analysis.plots_plane import Point, figure, measure_of, pages
+from analysis.quality import Rated, alpha_of_repeats, judged, qualities, resampled_means
+from analysis.quality_table import page_tables, render, tidy, tidy_agreement
+from analysis.uncertainty import Interval
+from vs_sim.judge import Judgement, RatingId, Reply
+from vs_sim.records import Failure, PromptSpec
+from vs_sim.terminal import columns
+
+JUDGE, MODEL = "openai:judge", "openai:writer"
+
+
+def reply(text, asking="x", condition="direct", prompt="p"):
+    return Reply(prompt, condition, MODEL, asking, text)
+
+
+def spec(condition, prompt="p"):
+    return PromptSpec(id=f"{condition}-{prompt}", seed=1, condition=condition, model=MODEL, prompt=prompt, replicate=0)
+
+
+def answers(given):
+    """(prompt, text) -> the ratings of each repeat on a and b; None for one that failed, and nothing for one that was not asked."""
+    found = {}
+    for (prompt, text), repeats in given.items():
+        for repeat, ratings in enumerate(repeats):
+            if ratings == ():
+                continue
+            said = None if ratings is None else dict(zip("ab", ratings, strict=True))
+            failure = Failure(kind="ReplyError:no_rating", message="No.", step="read.2") if ratings is None else None
+            told = {"model": JUDGE, "prompt": "0" * 64, "rubric": "fun", "n_chosen": 4}
+            found[RatingId(prompt, text, repeat)] = Judgement(
+                of_prompt=prompt, text=text, repeat=repeat, ratings=said, failure=failure, **told
+            )
+    return found
+
+
+PLANNED = [spec("direct"), spec("vs"), spec("direct", "q"), spec("vs", "q")]
+CHOSEN = [
+    reply("good", "d1"),
+    reply("good", "d2"),
+    reply("bad", "d3"),
+    reply("good", "v1", "vs"),
+    reply("best", "v2", "vs"),
+    reply("other", "e1", "vs", "q"),
+    reply("lost", "e2", "vs", "q"),
+]
+GIVEN = answers(
+    {
+        ("p", "good"): [(5, 3), (3, 3)],  # quality .75, .5
+        ("p", "bad"): [(1, 1), (1, 3)],  # 0, .25
+        ("p", "best"): [(5, 5), None],  # 1
+        ("q", "other"): [(1, 5), ()],  # .5
+        ("q", "lost"): [None, None],
+    }
+)
+
+
+def test_quality_by_hand():
+    found = judged(PLANNED, CHOSEN, GIVEN, seed=1, n_resamples=200)
+    direct, vs = found.qualities
+    assert direct.by_prompt == {"p": pytest.approx((0.625 + 0.625 + 0.125) / 3)}
+    assert vs.by_prompt == {"p": pytest.approx((0.625 + 1) / 2), "q": 0.5}
+    assert vs.mean == pytest.approx((0.8125 + 0.5) / 2)
+    assert vs.by_criterion == {"a": pytest.approx(((0.75 + 1) / 2 + 0) / 2), "b": pytest.approx(((0.5 + 1) / 2 + 1) / 2)}
+    assert (direct.difference, direct.n_without, direct.n_chosen, direct.n_replies) == (None, 1, 3, 3)
+    assert vs.difference == pytest.approx(0.8125 - direct.by_prompt["p"]), "over the prompts that both have"
+    assert (vs.n_chosen, vs.n_replies, vs.n_prompts, vs.n_single) == (4, 3, 2, 1)
+    assert vs.interval is None, "one asking of a prompt says nothing about how askings vary"
+    assert vs.difference_interval is not None and direct.interval is not None
+
+
+def test_agreement_and_what_is_missing_by_hand():
+    found = judged(PLANNED, CHOSEN, GIVEN, seed=1, n_resamples=200)
+    assert (found.judge, found.rubric, found.criteria, found.n_repeats, found.n_texts) == (JUDGE, "fun", ("a", "b"), 2, 5)
+    assert (found.n_ratings, found.missing) == (6, {"ReplyError:no_rating": 3, "not asked": 1})
+    assert (found.n_pairs, found.mean_difference) == (2, 0.25)
+    # 4 values .75 .5 0 .25: off 2 * .0625 * 2 of 2 pairs; expected: all ordered pairs of 4 values.
+    values = [0.75, 0.5, 0.0, 0.25]
+    expected = np.mean([(x - y) ** 2 for x, y in itertools.permutations(values, 2)])
+    assert found.alpha.value == pytest.approx(1 - 0.0625 / expected)
+    assert (found.alpha.n_units, found.alpha.interval) == (2, None), "one prompt alone has any"
+
+
+def test_a_judge_that_gave_nothing_leaves_everything_missing():
+    found = judged(PLANNED, CHOSEN[:1], answers({("p", "good"): [None]}), seed=1, n_resamples=50)
+    assert (found.criteria, found.n_ratings, found.missing, found.mean_difference) == ((), 0, {"ReplyError:no_rating": 1}, None)
+    assert [one.mean for one in found.qualities] == [None, None]
+    assert "openai:writer: 1 of 1 replies have no rating." in " ".join(render([found]).split())
+    assert len(tidy([found])) == 2
+
+
+def test_the_first_condition_is_the_plans_first_even_if_its_first_prompt_has_no_reply():
+    chosen = [reply("good", "v", "vs"), reply("good", "w", "vs", "q"), reply("bad", "d", prompt="q")]
+    given = answers({("p", "good"): [(3, 3)], ("q", "good"): [(5, 5)], ("q", "bad"): [(1, 1)]})
+    direct, vs = judged(PLANNED, chosen, given, seed=1, n_resamples=50).qualities
+    assert (direct.condition, direct.difference, vs.difference) == ("direct", None, 1.0)
+
+
+def test_alpha_is_that_of_all_readers_and_recovers_a_known_agreement():
+    rng = np.random.default_rng(3)
+    true, error = rng.normal(0, 2, 4000), rng.normal(0, 1, (4000, 3))
+    table = true[:, None] + error  # share of the variance that is not error: 4 / 5
+    clusters = [str(i % 40) for i in range(4000)]
+    found = alpha_of_repeats(table, clusters, seed=1, n_resamples=500)
+    assert found.value == pytest.approx(0.8, abs=0.015)
+    assert found.interval.low < 0.8 < found.interval.high and found.interval.high - found.interval.low < 0.05
+    part = np.where(rng.random((60, 3)) < 0.3, np.nan, np.round(table[:60]))
+    known = [[None if np.isnan(value) else value for value in repeat] for repeat in part.T]
+    theirs = krippendorff_alpha(known, "interval", rng=rng, n_resamples=20)
+    ours = alpha_of_repeats(part, clusters[:60], seed=1, n_resamples=20)
+    assert ours.value == pytest.approx(theirs.value)
+    assert (ours.n_units, ours.n_readers) == (theirs.n_units, theirs.n_readers)
+
+
+def test_alpha_does_not_exist_where_all_ratings_are_the_same():
+    assert alpha_of_repeats(np.full((5, 2), 0.5), list("abcde"), seed=1, n_resamples=20).value is None
+    assert alpha_of_repeats(np.array([[0.1, np.nan], [np.nan, 0.3]]), ["a", "b"], seed=1, n_resamples=20).n_units == 0
+
+
+def test_resampled_means_vary_as_much_as_means_of_few_askings_do():
+    rng = np.random.default_rng(5)
+    of_data, of_resamples = [], []
+    for _ in range(400):
+        values = np.repeat(rng.normal(0, 1, 4), 3)
+        of_data.append(values.mean())
+        of_resamples.append(np.var(resampled_means(values, np.repeat(np.arange(4), 3), rng, 200)))
+    assert np.mean(of_resamples) == pytest.approx(np.var(of_data), rel=0.15)
+    assert resampled_means(np.array([0.1, 0.9]), np.zeros(2, dtype=np.int64), rng, 10) is None
+
+
+def simulated(condition, mean, rng):
+    """3 prompts, 4 askings of 3 replies each that resemble each other."""
+    asking = np.repeat(np.arange(4), 3)
+    for prompt in range(3):
+        quality = mean + 0.1 * prompt + rng.normal(0, 0.08, 4)[asking] + rng.normal(0, 0.08, 12)
+        yield Rated(str(prompt), condition, MODEL, asking, quality[:, None, None])
+
+
+def test_intervals_cover_what_they_should():
+    inside, n = np.zeros(2), 200
+    for seed in range(n):
+        rng = np.random.default_rng(seed)
+        direct, vs = qualities([*simulated("direct", 0.3, rng), *simulated("vs", 0.4, rng)], ["a"], seed=seed, n_resamples=300)
+        inside += [direct.interval.low <= 0.4 <= direct.interval.high, vs.difference_interval.low <= 0.1 <= vs.difference_interval.high]
+    assert (inside >= 0.89 * n).all() and (inside < n).all(), inside / n
+
+
+LONG = GIVEN | answers({("q", "other"): [(1, 5), (2, 5)]})
+
+
+def test_the_table_names_each_judge_and_fits_a_terminal():
+    one = judged(PLANNED, CHOSEN, GIVEN, seed=1, n_resamples=100)
+    long = {"judge": "模型" * 30, "rubric": "a rubric whose name is as long as it may be"}
+    wide = one.model_copy(update={**long, "qualities": tuple(q.model_copy(update={"model": MODEL * 9}) for q in one.qualities)})
+    once = one.model_copy(update={"n_repeats": 1, "judge": "scripted:a", "digest": "1" * 8})
+    said = render([one, wide, once])
+    assert max(map(columns, said.splitlines())) <= 100
+    joined = " ".join(said.split())
+    assert f"Quality by {JUDGE} on the rubric fun (00000000), 0 to 1" in joined
+    assert "Agreement over 2 repeats of 2 different texts: alpha .700, mean absolute difference .250." in joined
+    assert "Missing: 4 of 10 ratings (3 ReplyError:no_rating, 1 not asked)." in joined
+    assert "vs, openai:writer: 1 prompts have a single asking, so that there is no interval." in joined
+    assert "each rated once: how far the judge agrees with itself is not known (--repeats 2)." in joined
+    assert "scripted:a is a small or scripted judge" in joined and "judges replies of its own" not in joined
+    (table,) = page_tables([one])
+    assert table.rows[0] == (f"Quality by {JUDGE} on the rubric fun (00000000)",) and len(table.rows) == 3
+    assert {len(row) for row in table.rows[1:]} == {len(table.columns)}
+
+
+def test_the_tidy_tables_have_a_row_for_each_mean():
+    found = judged(PLANNED, CHOSEN, LONG, seed=1, n_resamples=100)
+    table = pd.read_csv(io.StringIO(tidy([found]).to_csv(index=False)))
+    whole = table[table["prompt"].isna() & table["criterion"].isna()].set_index("condition")
+    assert whole.loc["vs", "mean"] == pytest.approx(found.qualities[1].mean)
+    assert np.isnan(whole.loc["vs", "low"]) and whole.loc["direct", "low"] == pytest.approx(found.qualities[0].interval.low)
+    assert len(table[table["criterion"] == "a"]) == 2 and len(table[table["prompt"] == "p"]) == 2
+    (row,) = tidy_agreement([found]).to_dict("records")
+    assert (row["judge"], row["n_missing"], row["n_pairs"]) == (JUDGE, 3, 3)
+
+
+def diversity(condition, measure="words", mean=0.5):
+    counts = {"n_planned": 2, "n_askings": 2, "n_replies": 4, "n_prompts": 1, "n_without": 0}
+    around = None if mean is None else Interval(mean - 0.1, mean + 0.1)
+    known = {"by_prompt": {}, "mean": mean, "interval": around, "ratio": None, "ratio_interval": None}
+    return Diversity(measure=measure, condition=condition, model=MODEL, **counts, **known)
+
+
+def test_a_point_for_each_condition_whose_diversity_and_quality_are_known():
+    found = judged(PLANNED, CHOSEN, GIVEN, seed=1, n_resamples=100)
+    words = [diversity("direct"), diversity("vs", mean=None)]
+    assert measure_of([]) is None and pages([], found) == []
+    ((point,),) = pages(words, found)
+    assert (point.name, point.diversity, point.quality) == ("direct", 0.5, found.qualities[0].mean)
+    meaning = [diversity("direct", "meaning", 0.2), diversity("vs", "meaning", 0.3)]
+    assert measure_of(words + meaning) == "meaning"
+    ((direct, vs),) = pages(words + meaning, found)
+    assert (direct.diversity, vs.diversity, vs.quality_interval) == (0.2, 0.3, None)
+    many = found.model_copy(update={"qualities": tuple(found.qualities[0].model_copy(update={"condition": f"c{i}"}) for i in range(11))})
+    assert [len(page) for page in pages([diversity(f"c{i}") for i in range(11)], many)] == [8, 3]
+
+
+def point(name, x, y, i):
+    return Point(name, x, Interval(x - 0.02, x + 0.02), y, Interval(y - 0.01, y + 0.01), STYLES[i])
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [point("the same", 0.3, 0.5, i) for i in range(8)],
+        [point(f"condition_{i} with a $long name", 0.3 + 0.003 * i, 0.5, i) for i in range(8)],
+        [point("a corner", 0.0, 0.0, 0), point("another corner", 1.0, 1.0, 1)],
+        [point("alone", 0.3, 0.5, 0)._replace(quality_interval=None, diversity_interval=None)],
+    ],
+    ids=["all in one place", "side by side", "corners", "alone"],
+)
+def test_names_hide_neither_each_other_nor_a_point(points, tmp_path):
+    shown = figure(points, "meaning", judged(PLANNED, CHOSEN, GIVEN, seed=1, n_resamples=50))
+    (ax,) = shown.axes
+    renderer = shown.canvas.get_renderer()
+    names = [text.get_window_extent(renderer) for text in ax.texts]
+    assert len(names) == len(points)
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(names, 2))
+    frame = ax.get_window_extent(renderer)
+    assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1 for box in names)
+    for one in points:
+        assert not any(box.contains(*ax.transData.transform((one.diversity, one.quality))) for box in names)
+    hollow = [line for line in ax.lines if line.get_marker() != "None" and line.get_markerfacecolor() == "white"]
+    assert len(hollow) == (points[0].quality_interval is None)
+    assert ax.get_xlabel() == "diversity of meaning" and ax.get_ylabel() == "quality"
+    (path,) = save(shown, tmp_path / "plane", (".png",), dpi=60)
+    assert path.stat().st_size > 2000
+
+
+def test_nothing_is_no_plane():
+    with pytest.raises(ValueError, match="no conditions to draw, expected at least 1 whose diversity and quality are known"):
+        figure([], "words", judged(PLANNED, CHOSEN, GIVEN, seed=1, n_resamples=50))
