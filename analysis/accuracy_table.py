@@ -10,10 +10,11 @@ import pandas as pd
 
 from analysis.accuracy import Accuracy
 from analysis.latex import Table
-from analysis.numbers import cell, share
+from analysis.numbers import cell, interval, share
 from analysis.over_prompts import OverPrompts
 from analysis.refusals import Refusals
 from analysis.reliability import Reliability
+from analysis.uncertainty import Interval
 from vs_sim.records import printable
 from vs_sim.terminal import WIDTH, filled, shortened, wrapped
 
@@ -123,11 +124,16 @@ def _page(name: str, caption: str, counts: Sequence[str], shares: Sequence[str],
     for model in dict.fromkeys(model for _, model, _, _ in found):
         rows += [(), (model,)]
         for condition, _, numbers, over in (one for one in found if one[1] == model):
-            cells = [text for one in over for text in (_own(one), _less(one))]
             n_prompts = max((len(one.by_prompt) for one in over), default=0)
-            rows.append((condition, f"{n_prompts:,}", *numbers, *cells))
+            means = [text for one in over for text in (share(one.mean), share(one.difference, signed=True))]
+            ends = [text for one in over for text in (_ends(one.interval), _ends(one.difference_interval, signed=True))]
+            rows += [(condition, f"{n_prompts:,}", *numbers, *means), ("", "", *("" for _ in counts), *ends)]
     columns = ("", "prompts", *counts, *(title for one in shares for title in (one, "difference")))
     return Table(name=name, caption=caption, columns=columns, rows=tuple(rows[1:]), notes=tuple(notes))
+
+
+def _ends(ends: Interval | None, *, signed: bool = False) -> str:
+    return interval("share", *(ends or (None, None)), signed=signed)
 
 
 def _own(one: OverPrompts) -> str:
