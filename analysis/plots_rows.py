@@ -135,7 +135,8 @@ def broken(name: str) -> list[str]:
 
 def tick(value: float) -> str:
     """A number on an axis, as papers print shares."""
-    return f"{value:.2f}".removeprefix("0") if 0 < value < 0.995 else f"{value:g}"
+    text = f"{value:.3g}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
 def number_axis(ax: Axes) -> None:

@@ -53,6 +53,8 @@ _KNOWN = {
 }
 NAMES = tuple(_KNOWN)
 """Names of the weights that can be fetched."""
+BILLIONS = {"qwen2.5-coder-1.5b": 1.54, "smollm2-135m": 0.135}
+"""Their parameters in billions, as their makers state them."""
 
 
 def find(name: str) -> KnownWeights:

@@ -81,7 +81,7 @@ def study_content(study: EitherStudy) -> dict[str, Any]:
 
 
 _GROWING = {"conditions": "name", "persuadees": "id", "prompts": "id"}
-_FREE = {"second_reader", "measures"}
+_FREE = {"second_reader", "measures", "sizes"}
 """Keys that shape no conversation: they may be added, changed or taken away at any time."""
 _FREE_OF_ENTRIES = {"answers", "source"}
 """Likewise of a prompt."""

@@ -37,8 +37,8 @@ def coverage_figures(found: Sequence[Coverage], answers: Mapping[str, Mapping[st
     )
     distribution = "Share that each right answer has among the drawn replies that give one, and its share of the reference (lines)."
     return {
-        **_numbered("coverage", pages(found), figure, caption),
-        **_numbered("answers", answer_pages(found, answers), draw_answers, distribution),
+        **numbered("coverage", pages(found), figure, caption),
+        **numbered("answers", answer_pages(found, answers), draw_answers, distribution),
     }
 
 
@@ -51,10 +51,10 @@ def diversity_figures(found: Sequence[Diversity]) -> dict[str, Drawing]:
         "Mean distance of all pairs of replies to a prompt, with 95 % intervals over the askings; behind each panel, how many times as "
         "diverse as the first condition of the same model."
     )
-    return _numbered("diversity", pages(found), partial(figure, measures=measures), caption)
+    return numbered("diversity", pages(found), partial(figure, measures=measures), caption)
 
 
-def _numbered(name: str, pages: Sequence[Page], draw: Callable[[Page], Figure], caption: str) -> dict[str, Drawing]:
+def numbered(name: str, pages: Sequence[Page], draw: Callable[[Page], Figure], caption: str) -> dict[str, Drawing]:
     """A figure for each page, numbered if there are several."""
     names = [name] if len(pages) == 1 else [f"{name}-{i}" for i in range(1, len(pages) + 1)]
     return {one: Drawing(partial(draw, page), caption) for one, page in zip(names, pages, strict=True)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,7 +42,7 @@ class Part(NamedTuple):
 
     found: dict[str, Sequence[Record]]
     blocks: list[str]
-    tables: dict[str, Callable[[Path], object]]
+    tables: Mapping[str, Callable[[Path], object]]
     figures: dict[str, Drawing]
     page: Sequence[Table] = ()
 
@@ -80,11 +80,13 @@ def parts_of(folder: RunFolder, study: PromptStudy) -> list[Part]:
         RunFolderError: the folder is damaged.
         ModelUnavailable, WeightsError: the model of embeddings cannot be had.
     """
+    from vs_sim.commands.measure_axes import axes_parts
     from vs_sim.commands.quality import quality
 
     diversity = _diversity(folder, study)
     parts = [_coverage(folder, study), diversity, _accuracy(folder, study), _refusals(folder, study)]
-    return [*parts, quality(folder, study, diversity.found["diversity"])]
+    parts.append(quality(folder, study, diversity.found["diversity"]))
+    return [*parts, *axes_parts(study, parts)]
 
 
 def _coverage(folder: RunFolder, study: PromptStudy) -> Part:

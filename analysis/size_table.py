@@ -1,0 +1,59 @@
+"""What methods gain by the size of the model, as a table for a terminal, and as a tidy one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.numbers import cell
+from analysis.size_gains import Gain
+from vs_sim.records import printable
+from vs_sim.terminal import WIDTH, filled, shortened, wrapped
+
+_NAME, _MODEL, _SIZE, _GAIN = 40, 29, 9, 22
+_MOST = 8
+"""Conditions that a terminal is told; all of them stand in the tidy table."""
+
+
+def render(found: Sequence[Gain], without: Sequence[str]) -> str:
+    """A block for each measure, a line for each condition and model by size; at most 100 columns wide; empty for nothing.
+
+    Args:
+        found: of one run.
+        without: models of the study whose size is not known.
+    """
+    lines: list[str] = []
+    for measure in dict.fromkeys(one.measure for one in found):
+        of = sorted((one for one in found if one.measure == measure), key=lambda one: one.billions)
+        head = "Gain by model size: " + printable(f"{measure}, {of[0].how} {of[0].base}")
+        lines += ["", shortened(head, WIDTH)]
+        lines.append(f"{filled('', _NAME)}{filled('', _MODEL)}{'billions':>{_SIZE}}{of[0].how:>{_GAIN}}")
+        conditions = list(dict.fromkeys(one.condition for one in of))
+        for condition in conditions[:_MOST]:
+            for one in (one for one in of if one.condition == condition):
+                name = filled(shortened(printable(one.condition), _NAME - 2), _NAME)
+                model = filled(shortened(printable(one.model), _MODEL - 2), _MODEL)
+                gain = cell("share", one.value, *(one.interval or (None, None)), signed=one.how == "minus")
+                lines.append(f"{name}{model}{one.billions:>{_SIZE}g}{gain:>{_GAIN}}")
+        if len(conditions) > _MOST:
+            lines.append(f"  {len(conditions) - _MOST} more conditions stand in sizes.csv.")
+    if without:
+        text = f"Not by model size: {', '.join(without)}: no number of parameters is known; state it in [sizes] of the study file."
+        lines += wrapped(printable(text), WIDTH, indent="  ")
+    return "\n".join(lines).lstrip("\n")
+
+
+def tidy(found: Sequence[Gain]) -> pd.DataFrame:
+    """One row for each measure, condition and model; missing is NaN."""
+    rows = []
+    for one in found:
+        low, high = one.interval or (None, None)
+        rows.append({**one.model_dump(exclude={"interval"}), "low": low, "high": high})
+    return pd.DataFrame(rows)
+
+
+def write_csv(found: Sequence[Gain], path: Path) -> None:
+    """The tidy table as CSV."""
+    tidy(found).to_csv(path, index=False, lineterminator="\n")

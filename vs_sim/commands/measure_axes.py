@@ -1,0 +1,72 @@
+"""What the measures of a run of prompts show together: along what was swept, and by the size of the models."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from vs_sim.commands.measure_figures import numbered
+from vs_sim.commands.measures import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analysis.levels import Level
+    from vs_sim.prompt_study import PromptStudy
+
+
+def axes_parts(study: PromptStudy, parts: Sequence[Part]) -> list[Part]:
+    """The sweep and the gain by model size, of what the measures found; empty where nothing was swept, or one model was run.
+
+    Args:
+        study: of the run.
+        parts: what its measures found: coverage, diversity and quality are used.
+    """
+    from analysis.levels import of_coverage, of_diversity, of_quality
+
+    found: dict[str, Sequence[Any]] = {name: of for part in parts for name, of in part.found.items()}
+    others = [*of_coverage(found.get("coverage", ())), *of_quality(found.get("quality", ()))]
+    return [_sweep(study, [*of_diversity(found.get("diversity", ())), *others]), _sizes(study, found.get("diversity", ()), others)]
+
+
+def _sweep(study: PromptStudy, levels: Sequence[Level]) -> Part:
+    from analysis.plots_sweep import figure, pages
+    from analysis.sweep_effects import sweep
+    from analysis.sweep_table import render, write_csv, write_effects_csv
+
+    panels = sweep(levels, study.conditions, temperature=study.temperature, top_p=study.top_p)
+    if not panels:
+        return Part({}, [], {}, {})
+    methods = list(dict.fromkeys(line.method for panel in panels for line in panel.lines))
+    caption = (
+        "A measure along what was swept, a line for each method, with 95 % intervals over the askings; lines that are as far from each "
+        "other at every setting show factors that add up."
+    )
+    tables = {"sweep": partial(write_csv, panels), "sweep_effects": partial(write_effects_csv, panels)}
+    return Part({"sweep": panels}, [render(panels)], tables, numbered("sweep", pages(panels), partial(figure, methods=methods), caption))
+
+
+def _sizes(study: PromptStudy, diversities: Sequence[Any], levels: Sequence[Level]) -> Part:
+    from analysis.plots_sizes import figure, pages
+    from analysis.size_gains import gains
+    from analysis.size_table import render, write_csv
+
+    if len(study.models) < 2 or not (diversities or levels):
+        return Part({}, [], {}, {})
+    sizes = sizes_of(study)
+    found = gains(diversities, levels, sizes)
+    without = [model for model in study.models if model not in sizes]
+    caption = (
+        "What each condition gains over the first one of the same model, by the number of the model's parameters (logarithmic axis), with "
+        "95 % intervals over the askings."
+    )
+    tables = {"sizes": partial(write_csv, found)} if found else {}
+    return Part({"sizes": found}, [render(found, without)], tables, numbered("sizes", pages(found), figure, caption))
+
+
+def sizes_of(study: PromptStudy) -> dict[str, float]:
+    """Model -> its parameters in billions, of those that the study states or that are known; the others are missing."""
+    from vs_sim.fetch import BILLIONS
+
+    known = {f"embedded:{name}": billions for name, billions in BILLIONS.items()} | study.sizes
+    return {model: known[model] for model in study.models if model in known}
