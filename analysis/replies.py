@@ -20,7 +20,8 @@ class Replies:
 
     Attributes:
         prompt, condition, model: of the study.
-        texts: every candidate of every asking, in the order of the askings.
+        texts: every candidate of every asking, in the order of the askings; one that a model gave twice stands there twice, since
+            what is looked at is how much it repeats itself.
         weights: their normalised probabilities, one for each text; those of an asking sum to 1.
         asking: number of the asking that each text comes from, from 0 without gaps.
         drawn: for each asking, index into `texts` of the candidate that was drawn.
@@ -68,11 +69,12 @@ def _of(key: tuple[str, str, str], records: list[Responses], n_planned: int) -> 
     for i, record in enumerate(records):
         if record.distribution is None or record.drawn is None:
             continue
-        drawn.append(len(texts) + record.drawn)
-        for candidate in record.distribution.candidates:
-            texts.append(candidate.text)
-            weights.append(candidate.probability)
-            asking.append(i)
+        for j, candidate in enumerate(record.distribution.candidates):
+            if j == record.drawn:
+                drawn.append(len(texts))
+            texts += [candidate.text] * candidate.n_given
+            weights += [candidate.probability / candidate.n_given] * candidate.n_given
+            asking += [i] * candidate.n_given
     prompt, condition, model = key
     arrays = np.array(weights, dtype=np.float64), np.array(asking, dtype=np.int64), np.array(drawn, dtype=np.int64)
     return Replies(prompt, condition, model, tuple(texts), *arrays, n_planned)

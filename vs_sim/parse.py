@@ -135,6 +135,7 @@ class _Merged:
     stated: Any
     weight: float | None
     notes: list[str]
+    n_given: int = 1
 
 
 def _merge(texts: Sequence[str], stated: Sequence[Any], weights: Sequence[float | None], notes: list[list[str]]) -> list[_Merged]:
@@ -148,6 +149,7 @@ def _merge(texts: Sequence[str], stated: Sequence[Any], weights: Sequence[float 
         if weight is not None:
             first.weight = weight + (first.weight or 0.0)
         first.notes.append("merged_duplicate")
+        first.n_given += 1
     return list(merged.values())
 
 
@@ -172,8 +174,9 @@ def _normalise(merged: list[_Merged], wording: Wording | None, tau: float | None
             stated = str(stated)
         if isinstance(stated, str):
             stated = stated.encode(errors="backslashreplace").decode()
+        repaired = tuple(dict.fromkeys(m.notes))
         candidates.append(
-            Candidate(text=m.text, stated=stated, probability=weight / total, repairs=tuple(dict.fromkeys(m.notes)), above_tau=above)
+            Candidate(text=m.text, stated=stated, probability=weight / total, repairs=repaired, above_tau=above, n_given=m.n_given)
         )
     if stated_sum is not None and not math.isclose(stated_sum, 1.0, abs_tol=0.005):
         repairs.append("normalised_sum")

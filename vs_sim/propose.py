@@ -59,6 +59,19 @@ RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _SOME_TEXT)
 """A response to a single prompt."""
 
 
+def response_of(n_words: int) -> Thing:
+    """`RESPONSE` of at most so many words: a small model answers a question for a word with a sentence, if it can."""
+    return RESPONSE if n_words > _MOST_SHORT else replace(RESPONSE, own_schema=_few_words(n_words))
+
+
+_MOST_SHORT = 10
+
+
+def _few_words(n: int) -> dict[str, Any]:
+    word = r"[^ \"\\\x00-\x1f]{0,30}"
+    return {"type": "string", "pattern": f"^{_START}{word}( {_START}{word}){{0,{n - 1}}}$"}
+
+
 def amount_on(scale: Scale) -> Thing:
     """The amount that is decided on, in whole units of the scale.
 
@@ -293,6 +306,7 @@ async def _multi_turn(asker: _Asker, condition: Condition, thing: Thing) -> Verb
                 update={
                     "probability": counts[key] / condition.n_calls,
                     "repairs": (*c.repairs, *(["merged_duplicate"] if counts[key] > 1 else [])),
+                    "n_given": counts[key],
                 }
             )
             for key, c in texts.items()
@@ -311,7 +325,11 @@ def _pool(lists: list[VerbalizedDistribution]) -> VerbalizedDistribution:
             if key in merged:
                 first = merged[key]
                 merged[key] = first.model_copy(
-                    update={"probability": first.probability + share, "repairs": tuple(dict.fromkeys((*first.repairs, "merged_duplicate")))}
+                    update={
+                        "probability": first.probability + share,
+                        "repairs": tuple(dict.fromkeys((*first.repairs, "merged_duplicate"))),
+                        "n_given": first.n_given + c.n_given,
+                    }
                 )
             else:
                 merged[key] = c.model_copy(update={"probability": share})

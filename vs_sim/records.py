@@ -88,6 +88,7 @@ class Candidate(Record):
         repairs: names of the repairs that were needed to read this candidate.
         above_tau: True if the probability as read, before normalisation, exceeds tau; None where no tau was asked for or no
             probability could be read.
+        n_given: how often the model gave it; equal ones are merged and their probabilities added.
     """
 
     text: str
@@ -95,6 +96,7 @@ class Candidate(Record):
     probability: float = Field(ge=0.0, le=1.0)
     repairs: tuple[str, ...] = ()
     above_tau: bool | None = None
+    n_given: int = Field(default=1, ge=1)
 
 
 class VerbalizedDistribution(Record):

@@ -11,7 +11,7 @@ from vs_sim.graph import Voice
 from vs_sim.plan import turn_rng
 from vs_sim.prompt_file import Prompt
 from vs_sim.prompt_study import PromptStudy
-from vs_sim.propose import RESPONSE, propose, request
+from vs_sim.propose import propose, request, response_of
 from vs_sim.records import PromptSpec, Responses
 
 STEP = "t000"
@@ -33,11 +33,12 @@ async def run_prompt(study: PromptStudy, prompt: Prompt, spec: PromptSpec, voice
     """
     started, clock = datetime.now(UTC), time.monotonic()
     condition = study.condition(spec.condition)
-    messages = [{"role": "user", "content": f"{prompt.text}\n\n---\n{request(condition, RESPONSE)}"}]
+    thing = response_of(study.reply_words)
+    messages = [{"role": "user", "content": f"{prompt.text}\n\n---\n{request(condition, thing)}"}]
     distribution = drawn = failure = None
     try:
         distribution = await propose(
-            voice, STEP, messages, condition, RESPONSE, grid=voice.grid, n_reasks=study.n_reasks, reply_words=study.reply_words
+            voice, STEP, messages, condition, thing, grid=voice.grid, n_reasks=study.n_reasks, reply_words=study.reply_words
         )
         drawn = distribution.draw(turn_rng(spec.seed, 0), condition.select or "argmax")
     except (ReplyError, EndpointError, ContextFull) as error:

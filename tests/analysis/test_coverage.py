@@ -103,3 +103,15 @@ def test_replies_are_those_of_the_askings_that_ended_in_the_order_of_the_plan():
     assert (one.n_planned, one.n_askings) == (3, 2)
     assert one.drawn.tolist() == [0, 3]
     assert one.asking.tolist() == [0, 0, 1, 1]
+
+
+def test_what_a_model_gave_twice_counts_twice_with_its_weight_divided():
+    spec = PromptSpec(id="0" * 16, seed=1, condition="arm", model="m", prompt="p", replicate=0)
+    given = VerbalizedDistribution(
+        candidates=(Candidate(text="a", stated=0.3, probability=0.6, n_given=2), Candidate(text="b", stated=0.4, probability=0.4))
+    )
+    record = Responses(spec=spec, distribution=given, drawn=1, failure=None, started="2026-01-01T00:00:00+00:00", seconds=1.0, vs_sim="0")
+    (one,) = replies([spec], [record])
+    assert one.texts == ("a", "a", "b")
+    assert one.weights.tolist() == [0.3, 0.3, 0.4]
+    assert (one.drawn.tolist(), one.asking.tolist()) == ([2], [0, 0, 0])

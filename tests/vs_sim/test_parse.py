@@ -216,6 +216,7 @@ def test_equal_texts_are_merged_and_their_probabilities_added() -> None:
     found = read(raw, k=3)
     assert [(c.text, c.stated, c.probability) for c in found.candidates] == [("No thanks.", 0.2, 0.5), ("Yes.", 0.5, 0.5)]
     assert found.candidates[0].repairs == ("merged_duplicate",)
+    assert [c.n_given for c in found.candidates] == [2, 1]
     assert found.repairs == ("fewer_than_k",)
 
 

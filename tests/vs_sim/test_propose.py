@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 from typing import Any, get_args
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from vs_sim.condition import Condition, Method
 from vs_sim.errors import EndpointError, ReplyError
 from vs_sim.parse import STATED_KEY, Format, Wording, parse_candidates
-from vs_sim.propose import MESSAGE, RESPONSE, Message, Thing, amount_on, propose, request, schema
+from vs_sim.propose import MESSAGE, RESPONSE, Message, Thing, amount_on, propose, request, response_of, schema
 from vs_sim.records import Call, Usage, VerbalizedDistribution
 from vs_sim.scenario import DEFAULT, load_scenario
 
@@ -99,6 +100,7 @@ def test_merged_candidates_say_so_once() -> None:
     assert (pairs(multi), multi.candidates[0].repairs) == ([("a", 1.0)], ("merged_duplicate",))
     pooled = ask(Script(AB, AB, AB), arm("vs_multi", k=2, calls=3))
     assert [c.repairs for c in pooled.candidates] == [("merged_duplicate",)] * 2
+    assert (multi.candidates[0].n_given, [c.n_given for c in pooled.candidates]) == (3, [3, 3])
     assert pooled.stated_sum == pytest.approx(3.0)
 
 
@@ -261,6 +263,29 @@ def test_schemas_are_strict(thing: Thing, grid: bool) -> None:
         assert list(many["items"]["properties"]) == ["reply", *([number] if number else [])]
         if number:
             assert ("enum" in many["items"]["properties"][number]) is grid
+
+
+@pytest.mark.parametrize(
+    ("text", "n_words", "fits"),
+    [
+        ("California", 1, True),
+        ("New York", 1, False),
+        ("New York", 2, True),
+        ("São Tomé and Príncipe", 5, True),
+        (")", 5, False),
+        ("", 5, False),
+        ("one two three four five six", 5, False),
+    ],
+)
+def test_short_responses_of_small_models_are_words_and_not_more_than_asked_for(text: str, n_words: int, fits: bool) -> None:
+    found = schema(arm("direct"), response_of(n_words), grid=True)
+    assert found is not None
+    assert bool(re.search(found["properties"]["reply"]["pattern"], text)) is fits
+    assert "pattern" not in str(schema(arm("direct"), response_of(n_words), grid=False)), "never for others"
+
+
+def test_long_responses_are_any_text() -> None:
+    assert response_of(11) is RESPONSE
 
 
 @pytest.mark.parametrize("wording", get_args(Wording))

@@ -180,6 +180,7 @@ def test_a_distribution_survives_json() -> None:
         "probability": 0.3,
         "repairs": ["percent"],
         "above_tau": True,
+        "n_given": 1,
     }
     assert data["candidates"][1]["stated"] is None
     assert data["calls"][0]["usage"] == {"prompt_tokens": 3, "completion_tokens": None, "cached_tokens": None}
