@@ -68,8 +68,8 @@ _MOST_SHORT = 10
 
 
 def _few_words(n: int) -> dict[str, Any]:
-    word = r"[^ \"\\\x00-\x1f]{0,30}"
-    return {"type": "string", "pattern": f"^{_START}{word}( {_START}{word}){{0,{n - 1}}}$"}
+    word = r"[^\x00-/:-@\[-`{-~][^ \"\\\x00-\x1f]{0,30}"  # begins with a letter or digit of any script
+    return {"type": "string", "pattern": f"^{word}( {word}){{0,{n - 1}}}$"}
 
 
 def amount_on(scale: Scale) -> Thing:
