@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from analysis.compare import exact_shares
@@ -51,7 +51,7 @@ def methods(grid: Grid, facts: RunFacts, note: str = "", shown: Collection[str] 
         Paragraph(heading="Conversations", text=" ".join([*([note] if note else []), *_conversations(facts)])),
         Paragraph(heading="Comparison", text=" ".join(_comparison(grid))),
         *(Paragraph(heading=name.capitalize(), text=text) for name, text in FURTHER.items() if name in shown),
-        Paragraph(heading="Software", text=" ".join(_software(facts))),
+        Paragraph(heading="Software", text=software_sentence(facts.software, facts.commits)),
     ]
     unknown = _unknown(facts)
     text = f"The records do not hold: {'; '.join(unknown)}. " if unknown else ""
@@ -85,10 +85,11 @@ def _as_humans(facts: RunFacts) -> list[str]:
 def _conditions(study: Mapping[str, Any]) -> str:
     if all(map(is_person, study["persuadee_models"])):
         return "The persuadees were people, who answered in their own words: no method applies."
-    return " ".join(map(_condition, study["conditions"])) + _conditions_note()
+    return " ".join(condition_sentence(one, "turn") for one in study["conditions"]) + _conditions_note()
 
 
-def _condition(condition: Mapping[str, Any]) -> str:
+def condition_sentence(condition: Mapping[str, Any], what: str) -> str:
+    """What a condition asks for, for a turn or an asking."""
     k = condition.get("k")
     how_many = "as many candidates as the model found fitting" if k == "model" else f"k = {k} candidates"
     said = {
@@ -98,10 +99,17 @@ def _condition(condition: Mapping[str, Any]) -> str:
         "multi_turn": f"{how_many} were asked for, one call each",
         "vs_standard": f"{how_many} with their probabilities were asked for",
         "vs_cot": f"reasoning and then {how_many} with their probabilities were asked for",
-        "vs_multi": f"{how_many} per call with their probabilities were asked for, in {condition.get('calls')} calls per turn",
+        "vs_multi": f"{how_many} per call with their probabilities were asked for, in {condition.get('calls')} calls per {what}",
     }.get(str(condition["method"]), "")
     details = [f"method {named(condition['method'])}"]
-    for key, title in (("select", "selection"), ("wording", "wording of the probability"), ("tau", "tau"), ("format", "format")):
+    for key, title in (
+        ("select", "selection"),
+        ("wording", "wording of the probability"),
+        ("tau", "tau"),
+        ("format", "format"),
+        ("temperature", "temperature"),
+        ("top_p", "top-p"),
+    ):
         if condition.get(key) is not None:
             details.append(f"{title} {named(condition[key])}")
     return f"{named(condition['name'])}: {said} ({', '.join(details)})."
@@ -118,19 +126,12 @@ def _conditions_note() -> str:
 def _generation(facts: RunFacts) -> list[str]:
     study = facts.study
 
-    def sampling(key: str) -> str:
-        value = study.get(key)
-        return "not recorded" if value is None else "the provider's default" if value == "default" else str(value)
-
-    returned = []
-    for model, names in facts.returned.items():
-        said = f"returned as {first_few([*map(named, names)])}" if names else "no name was returned"
-        returned.append(f"{named(model)} ({said})")
     when = "no attempt is recorded" if facts.first is None else f"attempts were started between {facts.first} and {facts.last} (UTC)"
     sentences = [
-        f"Models, as named in the study and as returned by the provider: {'; '.join(returned)}.",
+        models_sentence(facts.returned),
         f"Conversations were generated in {counted(facts.n_starts, 'start')} of the run; {when}.",
-        f"Temperature {sampling('temperature')}, top-p {sampling('top_p')}; at most {study['rounds']} rounds (a message of each), "
+        f"Temperature {sampling(study, 'temperature')}, top-p {sampling(study, 'top_p')}; "
+        f"at most {study['rounds']} rounds (a message of each), "
         f"at least {study.get('min_rounds', 'an unrecorded number of')} before a mutual goodbye ends a dialogue; messages of at most "
         f"{study.get('reply_words', 'an unrecorded number of')} words were asked for.",
         f"The chat was shown {'in chat roles' if study.get('form') == 'chat' else 'written out in one message'}. {schemas(study)}.",
@@ -138,6 +139,21 @@ def _generation(facts: RunFacts) -> list[str]:
         f"conversation seeds are SHA-256 of the study's seed ({study['seed']}) with personas and replicate, so that conditions share them.",
     ]
     return sentences
+
+
+def models_sentence(returned: Mapping[str, Sequence[str]]) -> str:
+    """Model as named in the study -> names that the provider returned for it, as a sentence."""
+    found = []
+    for model, names in returned.items():
+        said = f"returned as {first_few([*map(named, names)])}" if names else "no name was returned"
+        found.append(f"{named(model)} ({said})")
+    return f"Models, as named in the study and as returned by the provider: {'; '.join(found)}."
+
+
+def sampling(study: Mapping[str, Any], key: str) -> str:
+    """Temperature or top-p of a study or a condition, in words."""
+    value = study.get(key)
+    return "not recorded" if value is None else "the provider's default" if value == "default" else str(value)
 
 
 def _reading(facts: RunFacts) -> list[str]:
@@ -275,11 +291,12 @@ def _against_humans(grid: Grid) -> list[str]:
     ]
 
 
-def _software(facts: RunFacts) -> list[str]:
-    versions = [f"{named(package)} {listed(found)}" for package, found in facts.software.items()]
-    changed = [commit.replace("-dirty", " with uncommitted changes") for commit in facts.commits]
-    commits = f"git commit {listed(changed)}" if changed else "no git commit is recorded"
-    return [f"Versions: {', '.join(versions) or 'none recorded'}; {commits}."]
+def software_sentence(versions: Mapping[str, Sequence[str]], commits: Sequence[str]) -> str:
+    """Package -> versions, and the commits of the code, as a sentence."""
+    used = [f"{named(package)} {listed(found)}" for package, found in versions.items()]
+    changed = [commit.replace("-dirty", " with uncommitted changes") for commit in commits]
+    said = f"git commit {listed(changed)}" if changed else "no git commit is recorded"
+    return f"Versions: {', '.join(used) or 'none recorded'}; {said}."
 
 
 def _unknown(facts: RunFacts) -> list[str]:

@@ -137,6 +137,7 @@ _STATED = (
     Column("stated", "string", "", "the probability (or what the wording asks for) as the model gave it", "not asked for, or not given"),
     Column("stated_number", "Float64", "", "the same as a number, as stated: 30 for 30 or 30%", "not a number"),
     Column("probability", "Float64", "probability", "normalised; those that were drawn from together sum to 1"),
+    Column("n_given", "Int64", "times", "how often the model gave it; equal ones are merged, and their probabilities added"),
     Column("above_tau", "boolean", "", "whether the probability as read exceeds tau", "no tau, or no probability could be read"),
     Column("drawn", "boolean", "", "whether this candidate was drawn"),
     Column("repairs", "string", "", "repairs needed to read this candidate, separated by spaces; empty if none"),

@@ -52,6 +52,7 @@ def candidate_rows(distribution: VerbalizedDistribution, drawn: int | None) -> I
             "stated": None if one.stated is None else str(one.stated),
             "stated_number": _number(one.stated),
             "probability": one.probability,
+            "n_given": one.n_given,
             "above_tau": one.above_tau,
             "drawn": i == drawn,
             "repairs": " ".join(one.repairs),

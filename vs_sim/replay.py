@@ -1,4 +1,4 @@
-"""A recorded conversation gone through again without a model: what each request said, held to the journal's digests."""
+"""A recorded conversation, or asking, gone through again without a model: what each request said, held to the journal's digests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from vs_sim.errors import RunFolderError, VsSimError
 from vs_sim.graph import Conversation, build_graph
 from vs_sim.limits import Gate
 from vs_sim.models import Model
+from vs_sim.prompt_study import EitherStudy, PromptStudy
 from vs_sim.propose import Message
-from vs_sim.records import Call, Role, Transcript
+from vs_sim.records import Call, Responses, Role, Transcript
+from vs_sim.responses import run_prompt
 from vs_sim.store import RunFolder, turn_of
 from vs_sim.study import Study
 
@@ -24,7 +26,7 @@ class Shown:
 
     Attributes:
         step: place within the conversation, such as ``"t001.0"``.
-        role: who was asked.
+        role: who was asked; None in a study of single prompts.
         model: the model, as named in the study.
         messages: in chat roles.
         schema: JSON schema that went with it; None if none was sent.
@@ -33,7 +35,7 @@ class Shown:
     """
 
     step: str
-    role: Role
+    role: Role | None
     model: str
     messages: tuple[Message, ...]
     schema: dict[str, Any] | None
@@ -73,9 +75,9 @@ class Journal:
         """Never comes about: `answered` has every answer, or raises."""
         raise AssertionError(f"conversation {conversation}, step {call.step}: a model was asked while a record was gone through")
 
-    def go_through(self, transcript: Transcript) -> None:
-        """Answer from this conversation from now on."""
-        self._calls = {call.step: call for call in transcript.calls}
+    def go_through(self, record: Transcript | Responses) -> None:
+        """Answer from this conversation, or asking, from now on."""
+        self._calls = {call.step: call for call in record.calls}
         self._checked = {}
 
     def checked(self, step: str) -> bool | None:
@@ -107,8 +109,7 @@ def replay(study: Study, transcript: Transcript, prompts_sha256: str, journal: J
     Raises:
         RunFolderError: the prompts or the code changed since, so that the requests cannot be rebuilt.
     """
-    if prompts_sha256 != prompts.digest():
-        raise RunFolderError("the prompts of this version of vs_sim are not those of the run; use the version that its manifest names")
+    _same_prompts(prompts_sha256)
     spec = transcript.spec
     shown: list[Shown] = []
 
@@ -135,10 +136,42 @@ def replay(study: Study, transcript: Transcript, prompts_sha256: str, journal: J
     return shown
 
 
+def replay_asking(study: PromptStudy, record: Responses, prompts_sha256: str, journal: Journal) -> list[Shown]:
+    """Every request of a complete asking, in order, rebuilt by the functions that made it.
+
+    Args:
+        study: its study.
+        record: the asking, complete.
+        prompts_sha256: digest of the prompts that it was run with.
+        journal: of its run.
+
+    Raises:
+        RunFolderError: the prompts or the code changed since, so that the requests cannot be rebuilt.
+    """
+    _same_prompts(prompts_sha256)
+    spec = record.spec
+    shown: list[Shown] = []
+    prompt = next(one for one in study.prompts if one.id == spec.prompt)
+    speaker = SpeakerVoice(_silent(study, spec.model), journal, spec, study.condition(spec.condition))
+    voice = _Listening(speaker, None, spec.model, study, journal, shown)
+    journal.go_through(record)
+    again = asyncio.run(run_prompt(study, prompt, spec, voice))
+    if (again.distribution, again.drawn) != (record.distribution, record.drawn):
+        raise RunFolderError(f"asking {spec.id} went another way when it was gone through again; the code changed since")
+    return shown
+
+
+def _same_prompts(prompts_sha256: str) -> None:
+    if prompts_sha256 != prompts.digest():
+        raise RunFolderError("the prompts of this version of vs_sim are not those of the run; use the version that its manifest names")
+
+
 class _Listening:
     """A voice of the run's own kind, and a note of all that is said to it."""
 
-    def __init__(self, voice: SpeakerVoice, role: Role, model: str, study: Study, journal: Journal, shown: list[Shown]) -> None:
+    def __init__(
+        self, voice: SpeakerVoice, role: Role | None, model: str, study: EitherStudy, journal: Journal, shown: list[Shown]
+    ) -> None:
         self.grid = voice.grid
         self._voice, self._role, self._model, self._study, self._journal, self._shown = voice, role, model, study, journal, shown
 
@@ -149,12 +182,12 @@ class _Listening:
         return call
 
 
-def _silent(study: Study, model: str) -> Model:
+def _silent(study: EitherStudy, model: str) -> Model:
     """A model that makes digests and answers nothing: every answer is in the journal."""
     own = model.partition(":")[0] in ("embedded", "scripted")
     gate = Gate(concurrency=1, max_tries=1)
     return Model(model, cast(Any, None), "nowhere", study.temperature, study.top_p, own, _sends_schemas(study, model), gate, timeout_s=0.0)
 
 
-def _sends_schemas(study: Study, model: str) -> bool:
+def _sends_schemas(study: EitherStudy, model: str) -> bool:
     return study.json_schema and model.partition(":")[0] in ("embedded", "openai")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import csv
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vs_sim.commands import Verbs, verb
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from analysis.grid import Grid
+    from analysis.prose import Paragraph
     from analysis.run_facts import RunFacts
     from vs_sim.commands.results import Results
     from vs_sim.records import Transcript
@@ -27,34 +28,43 @@ def add(verbs: Verbs) -> None:
     bundle.add_argument("run", type=Path, metavar="RUN", help="run folder")
     bundle.add_argument("--out", type=Path, metavar="DIR", help="folder to make (default: RUN/bundle)")
     bundle.add_argument(
-        "--cleaning", choices=("drop", "cap", "all"), default="drop", help="human amounts above $2: drop (default), cap at $2, or keep"
+        "--cleaning", choices=("drop", "cap", "all"), help="of dialogues: human amounts above $2: drop (default), cap at $2, or keep"
     )
     bundle.add_argument(
-        "--human", type=Path, metavar="REF", help="imported humans (vs-sim human import; default: frequencies shipped here)"
+        "--human", type=Path, metavar="REF", help="of dialogues: imported humans (vs-sim human import; default: frequencies shipped here)"
     )
-    bundle.add_argument("--incomplete", action="store_true", help="also if conversations are missing; text and captions will say so")
+    bundle.add_argument(
+        "--incomplete", action="store_true", help="also if conversations, or askings, are missing; text and captions will say so"
+    )
 
 
 def _bundle(arguments: argparse.Namespace) -> int:
+    from vs_sim.commands.results import ReadOnce
     from vs_sim.new_folder import new_folder
 
     out: Path = arguments.out or arguments.run / "bundle"
-    folder, facts, transcripts = _checked(arguments.run, arguments.incomplete)
-    with new_folder(out) as new:
-        _write(new, folder, facts, transcripts, arguments)
+    folder = ReadOnce(arguments.run)
+    if folder.of_prompts:
+        from vs_sim.commands import bundle_prompts
+
+        study, facts_of_prompts = bundle_prompts.checked(folder, arguments)
+        with new_folder(out) as new:
+            bundle_prompts.write(new, folder, study, facts_of_prompts)
+    else:
+        facts, transcripts = _checked(folder, arguments.incomplete)
+        with new_folder(out) as new:
+            _write(new, folder, facts, transcripts, arguments)
     n = sum(path.is_file() for path in out.rglob("*"))
     print(f"bundle: {out} ({n} files; begin with README.md)")
     return 0
 
 
-def _checked(run: Path, incomplete: bool) -> tuple[RunFolder, RunFacts, list[Transcript]]:
+def _checked(folder: RunFolder, incomplete: bool) -> tuple[RunFacts, list[Transcript]]:
     """The run, if something can be said of it."""
     from analysis.run_facts import run_facts
-    from vs_sim.commands.results import ReadOnce
     from vs_sim.errors import RunFolderError
 
-    folder = ReadOnce(run)
-    manifest = folder.manifest()
+    run, manifest = folder.path, folder.manifest()
     if folder.is_reference:
         raise RunFolderError(f"{run} holds people; expected the folder of a run (give people with --human)")
     transcripts = folder.transcripts()
@@ -70,64 +80,88 @@ def _checked(run: Path, incomplete: bool) -> tuple[RunFolder, RunFacts, list[Tra
             f"{run}: conversations are missing: {cells}; give the command of the run again, or --incomplete, which the text "
             "and every caption will say"
         )
-    return folder, facts, transcripts
+    return facts, transcripts
 
 
 def _write(out: Path, folder: RunFolder, facts: RunFacts, transcripts: list[Transcript], arguments: argparse.Namespace) -> None:
-    from analysis import bundle, methods_text, prose, results_text
-    from analysis.figure_files import GREY, save
+    from analysis import bundle, methods_text, results_text
     from analysis.latex import table
     from analysis.paper_tables import tables
     from analysis.tables import write_csv
+    from vs_sim.commands.people import prompts_of
     from vs_sim.commands.results import NO_COURSE, results_of
 
-    results = results_of(folder, arguments.human, arguments.cleaning)
+    results = results_of(folder, arguments.human, arguments.cleaning or "drop")
     grid, note = results.grid, results.note
     lost = f" INCOMPLETE: {facts.n_planned - facts.n_complete} of {facts.n_planned} conversations are missing." if facts.incomplete else ""
 
     (out / "tables").mkdir()
     for one in (found := tables(grid, facts)):
         caption = f"{one.caption} {note}".strip()
-        _text(out / "tables" / f"{one.name}.tex", table(one.model_copy(update={"caption": caption})))
+        text(out / "tables" / f"{one.name}.tex", table(one.model_copy(update={"caption": caption})))
     write_csv(grid, out / "tables" / "comparison.csv")
-    _facts_csv(out / "tables", grid, facts)
+    write_design(facts.study["conditions"], ("calls",), out / "tables" / "design.csv")
+    _missing_csv(grid, facts, out / "tables" / "missing.csv")
 
     captions: dict[str, str] = {}
     alike: list[str] = []
     (out / "figures").mkdir()
     for name, drawn, caption in _figures(out / "tables", results, f"{note}{lost}".strip()):
-        save(drawn, out / "figures" / name, (".pdf", ".svg", ".png", GREY), dpi=300)
+        alike += draw(drawn, out / "figures" / name)
         captions[name] = f"{caption} {note}".strip() + lost
-        alike += [f"{name}: {a} and {b}" for a, b in bundle.alike_in_grey(drawn)]
 
     paragraphs = methods_text.methods(grid, facts, note, {name.partition("-")[0] for name in captions})
     outcome = results_text.results(grid, facts, note)
-    for name, title, text in (("methods", "Methods", paragraphs), ("results", "Results", outcome)):
-        _text(out / f"{name}.md", prose.markdown(title, text))
-        _text(out / f"{name}.tex", prose.latex(title, text))
-    _text(out / "references.bib", bundle.references(prose.cited([*paragraphs, *outcome])))
-    _text(out / "supplement.tex", bundle.supplement([one.name for one in found], list(captions.items()), "Supplement"))
+    write_prose(out, paragraphs, outcome)
+    text(out / "supplement.tex", bundle.supplement([one.name for one in found], list(captions.items()), "Supplement"))
     shutil.copyfile(folder.manifest_path, out / "manifest.json")
-    _prompts(out / "prompts", folder)
+    write_prompts(out / "prompts", prompts_of(folder.manifest()))
     remarks = [_requests(out / "requests", folder, transcripts), *([] if results.course else [NO_COURSE])]
-    (out / "README.md").touch()  # named in itself
-    _text(out / "README.md", _readme(out, facts, note, captions, alike, remarks))
-    _text(out / bundle.SUMS, bundle.sums(out))
+    state = f"{facts.n_complete} of {facts.n_planned} planned conversations are complete."
+    finish(out, [note, state + _SAYS * bool(facts.incomplete), *remarks, grey(alike), _BEFORE], _WHAT, captions)
 
 
-def _text(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8", newline="\n")
+_SAYS = " INCOMPLETE: the text and every caption say so."
+_BEFORE = "Before you publish: manifest.json and requests/ hold the personas' texts and the addresses of endpoints as recorded."
 
 
-def _facts_csv(folder: Path, grid: Grid, facts: RunFacts) -> None:
-    """The design and what is missing, tidy; an empty field is what does not apply."""
-    keys = ("name", "method", "k", "select", "tau", "wording", "format", "calls")
-    with (folder / "design.csv").open("w", encoding="utf-8", newline="") as file:
+def text(path: Path, content: str) -> None:
+    """Write a text, the same on every system."""
+    path.write_text(content, "utf-8", newline="\n")
+
+
+def draw(figure: Figure, path: Path) -> list[str]:
+    """Write a figure in every format; returns what in it only colour tells apart, as parts of a sentence."""
+    from analysis.bundle import alike_in_grey
+    from analysis.figure_files import GREY, save
+
+    save(figure, path, (".pdf", ".svg", ".png", GREY), dpi=300)
+    return [f"{path.name}: {a} and {b}" for a, b in alike_in_grey(figure)]
+
+
+def write_prose(out: Path, methods: Sequence[Paragraph], results: Sequence[Paragraph]) -> None:
+    """Methods and results as Markdown and LaTeX, and what they cite."""
+    from analysis import bundle, prose
+
+    for name, paragraphs in (("methods", methods), ("results", results)):
+        text(out / f"{name}.md", prose.markdown(name.capitalize(), paragraphs))
+        text(out / f"{name}.tex", prose.latex(name.capitalize(), paragraphs))
+    text(out / "references.bib", bundle.references(prose.cited([*methods, *results])))
+
+
+def write_design(conditions: Sequence[Mapping[str, Any]], further: Sequence[str], path: Path) -> None:
+    """The conditions, tidy; an empty field is what does not apply."""
+    keys = ("name", "method", "k", "select", "tau", "wording", "format", *further)
+    with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(keys)
-        rows.writerows([condition.get(key) for key in keys] for condition in facts.study["conditions"])
+        rows.writerows([condition.get(key) for key in keys] for condition in conditions)
+
+
+def _missing_csv(grid: Grid, facts: RunFacts, path: Path) -> None:
+    """What is missing, tidy; an empty field is what does not apply."""
     compared = {(c.condition, c.model): c for c in grid.comparisons}
-    with (folder / "missing.csv").open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("condition", "model", "reason", "n", "n_planned", "n_complete", "n_compared"))
         for cell in facts.cells:
@@ -168,15 +202,13 @@ def _figures(tables: Path, results: Results, note: str) -> Iterator[tuple[str, F
         yield name, shown, "Stated probabilities: rank of the drawn candidate and entropy."
 
 
-def _prompts(out: Path, folder: RunFolder) -> None:
-    """Every prompt as the manifest keeps it, one file each; those of the scenario in a folder of their own."""
-    from vs_sim.commands.people import prompts_of
-
-    for name, text in prompts_of(folder.manifest()).items():
+def write_prompts(out: Path, prompts: Mapping[str, str]) -> None:
+    """Every text that requests are made of, one file each, by its name in the manifest."""
+    for name, content in prompts.items():
         path = out.joinpath(*(part for part in Path(name).parts if part not in ("..", "/", ".")))
         path = path.with_name(path.name + ".md")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _text(path, text)
+        text(path, content)
 
 
 def _requests(out: Path, folder: RunFolder, transcripts: list[Transcript]) -> str:
@@ -208,7 +240,7 @@ def _requests(out: Path, folder: RunFolder, transcripts: list[Transcript]) -> st
         )
         texts = [request_text(f"{one.step}: {one.role}, {one.model}", one.messages, one.schema, one.answer) for one in chosen]
         out.mkdir(exist_ok=True)
-        _text(out / f"{i:02d}-{file_name(condition.name)}.md", "\n".join([head, *texts]))
+        text(out / f"{i:02d}-{file_name(condition.name)}.md", "\n".join([head, *texts]))
         n_written += 1
         n_shown += len(shown)
         n_checked += sum(one.checked is True for one in shown)
@@ -223,46 +255,67 @@ def _of_people(transcript: Transcript) -> bool:
     return any(map(is_person, (transcript.spec.persuader_model, transcript.spec.persuadee_model)))
 
 
-def _readme(out: Path, facts: RunFacts, note: str, captions: dict[str, str], alike: list[str], remarks: list[str]) -> str:
+COMMON = {
+    "README.md": "this list",
+    "SHA256SUMS": "checksums of all other files (`sha256sum --check SHA256SUMS`)",
+    "methods.md": "methods, filled from the records (references as Pandoc reads them)",
+    "methods.tex": "the same for LaTeX",
+    "results.md": "results in the numbers of the tables",
+    "results.tex": "the same for LaTeX",
+    "references.bib": "what methods and results cite",
+    "supplement.tex": "all of it as one document (pdflatex, bibtex, pdflatex, pdflatex)",
+    "tables/design.csv": "the conditions",
+}
+"""File of every bundle -> what it is."""
+_WHAT = {
+    **COMMON,
+    "manifest.json": "study, personas, prompts, plan and starts of the run, as recorded",
+    "tables/comparison.csv": "every number of the comparison, tidy",
+    "tables/missing.csv": "planned, complete and missing conversations, with reasons",
+    "tables/language.csv": "language of the persuadees, tidy",
+    "tables/dynamics.csv": "course of the dialogues, tidy",
+    "tables/dynamics-rounds.csv": "course of the dialogues, by round",
+}
+
+
+def grey(alike: Sequence[str]) -> str:
+    """How the figures look without colours; `alike` is what only colour tells apart."""
+    said = "Files that end in `-grey.png` are the figures in luminance, as a printer without colours shows them."
+    if alike:
+        return f"{said} Told apart by colour alone: {'; '.join(alike)}."
+    return f"{said} In every legend, marker, filling or dashes tell the entries apart without colour."
+
+
+def finish(out: Path, remarks: Sequence[str], what: Mapping[str, str], captions: Mapping[str, str]) -> None:
+    """The list of all files, and their checksums.
+
+    Args:
+        out: the folder, complete but for these.
+        remarks: paragraphs above the list; empty ones are left out.
+        what: file -> what it is.
+        captions: name of a figure -> its caption.
+    """
     from importlib import metadata
 
-    what = {
-        "README.md": "this list",
-        "SHA256SUMS": "checksums of all other files (`sha256sum --check SHA256SUMS`)",
-        "manifest.json": "study, personas, prompts, plan and starts of the run, as recorded",
-        "methods.md": "methods, filled from the records (references as Pandoc reads them)",
-        "methods.tex": "the same for LaTeX",
-        "results.md": "results in the numbers of the tables",
-        "results.tex": "the same for LaTeX",
-        "references.bib": "what methods and results cite",
-        "supplement.tex": "all of it as one document (pdflatex, bibtex, pdflatex, pdflatex)",
-        "tables/comparison.csv": "every number of the comparison, tidy",
-        "tables/design.csv": "the conditions",
-        "tables/missing.csv": "planned, complete and missing conversations, with reasons",
-        "tables/language.csv": "language of the persuadees, tidy",
-        "tables/dynamics.csv": "course of the dialogues, tidy",
-        "tables/dynamics-rounds.csv": "course of the dialogues, by round",
-    }
-    files = sorted({path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} | {"SHA256SUMS"})
+    from analysis import bundle
+
+    files = sorted({path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} | {"README.md", bundle.SUMS})
     lines = ["# Supplement", "", f"Made by vs_sim {metadata.version('vs-sim')} from the records of one run; no model was asked."]
-    lines += ["", note] if note else []
-    lines += ["", f"{facts.n_complete} of {facts.n_planned} planned conversations are complete."]
-    if facts.incomplete:
-        lines[-1] += " INCOMPLETE: the text and every caption say so."
-    for remark in remarks:
+    for remark in filter(None, remarks):
         lines += ["", remark]
-    lines += ["", "Files that end in `-grey.png` are the figures in luminance, as a printer without colours shows them."]
-    if alike:
-        lines[-1] += f" Told apart by colour alone: {'; '.join(alike)}."
-    else:
-        lines[-1] += " In every legend, marker, filling or dashes tell the entries apart without colour."
-    lines += ["", "Before you publish: manifest.json and requests/ hold the personas' texts and the addresses of endpoints as recorded."]
     lines += ["", "| file | |", "|---|---|"]
     for file in files:
         stem = Path(file).name.removesuffix(Path(file).suffix).removesuffix("-grey")
         said = what.get(file) or (captions.get(stem, "").replace("|", r"\|") if file.startswith("figures/") else "")
-        said = said or {"prompts": "prompt", "requests": "worked request", "tables": "table for LaTeX (booktabs)"}.get(
-            file.split("/")[0], ""
-        )
-        lines.append(f"| {file} | {said} |")
-    return "\n".join([*lines, ""])
+        kind = "tables.csv" if file.startswith("tables/") and file.endswith(".csv") else file.split("/")[0]
+        lines.append(f"| {file} | {said or _KINDS.get(kind, '')} |")
+    text(out / "README.md", "\n".join([*lines, ""]))
+    text(out / bundle.SUMS, bundle.sums(out))
+
+
+_KINDS = {
+    "prompts": "prompt",
+    "requests": "worked request",
+    "tables": "table for LaTeX (booktabs)",
+    "tables.csv": "numbers, tidy",
+}
