@@ -148,7 +148,8 @@ class RunFolder:
     def _holds(self, manifest: dict[str, Any], *, prompts: bool) -> None:
         if (manifest["study"].get("kind") == "prompt") != prompts:
             found, wanted = ("dialogues", "single prompts") if prompts else ("single prompts", "dialogues")
-            raise RunFolderError(f"{self.path} is a run of {found}, expected one of {wanted}; vs-sim status, show and compare read both")
+            both = "vs-sim status, show, compare, report, export and bundle read both"
+            raise RunFolderError(f"{self.path} is a run of {found}, expected one of {wanted}; {both}")
 
     def _ended(self, kind: type[_Recorded]) -> list[_Recorded]:
         if self.manifest_path.exists():

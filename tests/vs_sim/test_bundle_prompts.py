@@ -241,7 +241,8 @@ def test_refused(run: Path, hostile: Path, bundle: Path, command: Command, tmp_p
     assert f"askings are missing: vs, tau=.5 ({HOSTILE}) 2 of 4; give the command of the run again, or --incomplete" in err
     assert not (hostile / "bundle").exists()
     for options in (("--human", tmp_path), ("--cleaning", "cap")):
-        assert "which are compared with no people; leave out --human and --cleaning" in command("bundle", run, *options)[2]
+        for verb in ("bundle", "compare"):
+            assert f"which are compared with no people; leave out {options[0]}\n" in command(verb, run, *options)[2]
     assert "is there already and is not overwritten" in command("bundle", run, "--out", bundle)[2]
     empty = tmp_path / "empty"
     shutil.copytree(run, empty)

@@ -26,11 +26,11 @@ def checked(folder: ReadOnce, arguments: argparse.Namespace) -> tuple[PromptStud
     """
     from analysis.prompt_facts import prompt_facts
     from vs_sim.commands.measures import prompt_study_of
-    from vs_sim.errors import InputError, RunFolderError
+    from vs_sim.commands.people import without_people
+    from vs_sim.errors import RunFolderError
 
     run = folder.path
-    if arguments.human is not None or arguments.cleaning is not None:
-        raise InputError(f"{run} is a run of single prompts, which are compared with no people; leave out --human and --cleaning")
+    without_people(folder, arguments, "human", "cleaning")
     study = prompt_study_of(folder)
     records, planned = folder.responses(), folder.planned_askings()
     facts = prompt_facts(folder.any_manifest(), planned, records, folder.journal_rows())

@@ -15,29 +15,32 @@ if TYPE_CHECKING:
 
 def add(verbs: Verbs) -> None:
     """Declare the verb."""
-    compare = verb(verbs, "compare", _compare, "compare a run's donations with the humans', print the table, draw the figure")
+    compare = verb(
+        verbs, "compare", _compare, "compare a run's donations with the humans', or measure replies to prompts: tables and figures"
+    )
     compare.add_argument("run", type=Path, metavar="RUN", help="run folder")
     compare.add_argument("--json", action="store_true", help="print JSON")
     compare.add_argument(
-        "--cleaning", choices=("drop", "cap", "all"), default="drop", help="human amounts above $2: drop (default), cap at $2, or keep"
+        "--cleaning", choices=("drop", "cap", "all"), help="of dialogues: human amounts above $2: drop (default), cap at $2, or keep"
     )
     compare.add_argument(
-        "--human", type=Path, metavar="REF", help="imported humans (vs-sim human import; default: frequencies shipped here)"
+        "--human", type=Path, metavar="REF", help="of dialogues: imported humans (vs-sim human import; default: frequencies shipped here)"
     )
-    compare.add_argument("--outcome", choices=("actual", "stated"), help="which donation (default: the study's)")
+    compare.add_argument("--outcome", choices=("actual", "stated"), help="of dialogues: which donation (default: the study's)")
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from vs_sim.commands.people import grid_of
+    from vs_sim.commands.people import grid_of, without_people
     from vs_sim.store import RunFolder
 
     folder = RunFolder(arguments.run)
     if folder.of_prompts:
         from vs_sim.commands.measures import compare_prompts
 
+        without_people(folder, arguments, "human", "cleaning", "outcome")
         compare_prompts(folder, as_json=arguments.json)
         return 0
-    grid = grid_of(folder, arguments.cleaning, arguments.outcome, arguments.human)
+    grid = grid_of(folder, arguments.cleaning or "drop", arguments.outcome, arguments.human)
     if arguments.json:
         print(json.dumps(grid.to_dict(), indent=2))
     else:

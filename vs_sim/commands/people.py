@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,6 +123,24 @@ def humans(reference: Path, own: Collection[str], scenario: dict[str, Any]) -> t
     if others and len(others) < len(transcripts):
         source += f" without the {len(transcripts) - len(others)} dialogues that are compared with it"
     return others or transcripts, source
+
+
+def without_people(folder: RunFolder, arguments: argparse.Namespace, *names: str) -> None:
+    """Looks that nothing is asked of a run of single prompts that only dialogues have.
+
+    Args:
+        folder: the run.
+        arguments: of the command.
+        names: of the options that are for dialogues.
+
+    Raises:
+        InputError: one of them is given.
+    """
+    from vs_sim.errors import InputError
+
+    given = [f"--{name}" for name in names if getattr(arguments, name) is not None]
+    if given:
+        raise InputError(f"{folder.path} is a run of single prompts, which are compared with no people; leave out {' and '.join(given)}")
 
 
 def prompts_of(manifest: dict[str, Any]) -> dict[str, str]:
