@@ -119,7 +119,7 @@ _DIALOGUES = Table(
         "Floor: the 95 % quantile of the KS of as many humans as there are personas against the humans.",
     ),
 )
-PROMPT_COLUMNS = ("", "model", "askings", "missing", "meaning", "words", "KL", "answers found", "top-1", "any", "refused")
+PROMPT_COLUMNS = ("", "model", "askings", "missing", "meaning", "words", "quality", "KL", "answers found", "top-1", "any", "refused")
 """Heads of the table that sets several runs of prompts beside each other."""
 _PROMPTS = Table(
     name="overview-prompts",
@@ -127,8 +127,8 @@ _PROMPTS = Table(
     columns=PROMPT_COLUMNS,
     rows=(),
     notes=(
-        "meaning, words: diversity. answers found: share of the right answers. No interval for the mean of several prompts' KL or answers "
-        "found; the intervals of each prompt stand with the run.",
+        "meaning, words: diversity. quality: by a judge model. answers found: share of the right answers. No interval for the mean of "
+        "several prompts' KL or answers found; the intervals of each prompt stand with the run.",
     ),
 )
 

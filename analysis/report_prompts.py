@@ -11,6 +11,7 @@ from analysis.diversity import Diversity
 from analysis.latex import Table
 from analysis.numbers import NONE, interval, p_value, share
 from analysis.prompt_facts import PromptFacts, Spent
+from analysis.quality import Quality
 from analysis.refusals import Refusals
 from analysis.report import PROMPT_COLUMNS, Block
 from analysis.run_facts import schemas
@@ -177,7 +178,7 @@ def comparison_lines(facts: PromptFacts, found: Sequence[Record]) -> tuple[tuple
 
     Args:
         facts: of the run.
-        found: what its measures found.
+        found: what its measures found; of several judges, the last one's quality.
     """
     rows: list[tuple[str, ...]] = []
     for cell in facts.cells:
@@ -188,6 +189,8 @@ def comparison_lines(facts: PromptFacts, found: Sequence[Record]) -> tuple[tuple
                 values[one.measure] = one.mean, one.interval
             elif isinstance(one, Accuracy):
                 values |= {"top-1": (one.top_1.mean, one.top_1.interval), "any": (one.any_right.mean, one.any_right.interval)}
+            elif isinstance(one, Quality):
+                values["quality"] = one.mean, one.interval
             elif isinstance(one, Refusals):
                 values["refused"] = one.drawn.mean, one.drawn.interval
         if covered := [one for one in own if isinstance(one, Coverage)]:

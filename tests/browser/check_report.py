@@ -95,6 +95,8 @@ def check(report: Path, pictures: Path) -> dict[str, Any]:
             assert page.locator(f"[id='{id_}']").count() == 1, f"the contents point to {id_!r}, which is not there once"
         if page.locator("#filters").count():
             _transcripts(page, pictures, seen)
+        if page.locator("#prompt-filters").count():
+            _replies(page, pictures, seen)
         page.emulate_media(color_scheme="dark")
         page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=pictures / "07-dark.png")
@@ -152,6 +154,30 @@ def _transcripts(page: Any, pictures: Path, seen: dict[str, Any]) -> None:
             summary.click()
         page.evaluate("document.getElementById('reader').scrollIntoView()")
         page.screenshot(path=pictures / "06-side-by-side.png")
+
+
+def _replies(page: Any, pictures: Path, seen: dict[str, Any]) -> None:
+    """Opens prompts, chooses columns, searches."""
+    until(page, "() => !document.getElementById('prompt-reader').hidden")
+    seen["prompts"] = page.locator("#prompt-found").text_content()
+    seen["columns"] = page.locator("#prompt-reader .column").count()
+    page.locator("#replies").screenshot(path=pictures / "10-side-by-side.png")
+    for summary in page.locator("#prompt-reader summary").all()[:50]:
+        summary.click()
+    assert page.locator("#prompt-reader bdi *:not(.mark)").count() == 0
+    last = page.locator("#prompt-list tbody button").last
+    name = last.text_content()
+    last.focus()
+    page.keyboard.press("Enter")  # by the keyboard alone
+    until(page, "name => document.querySelector('#prompt-reader h3').textContent.includes(name)", name)
+    seen["failures"] = page.locator("#prompt-reader .failure").count()
+    page.locator("#prompt-columns").click()
+    page.locator("#prompt-conditions input").first.uncheck()
+    until(page, "n => document.querySelectorAll('#prompt-reader .column').length < n", seen["columns"])
+    page.fill("#prompt-filters input[name=words]", "zzz no such words zzz")
+    until(page, "() => document.getElementById('prompt-found').textContent.startsWith('0 of')")
+    page.fill("#prompt-filters input[name=words]", "")
+    until(page, "text => document.getElementById('prompt-found').textContent === text", seen["prompts"])
 
 
 def _open(page: Any, button: Any) -> None:

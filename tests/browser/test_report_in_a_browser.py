@@ -11,8 +11,10 @@ from analysis.report_transcripts import pack
 from tests.analysis.test_report import recorded, report, transcript
 from tests.browser.check_report import check, chromium, opened, until
 from tests.conftest import StudyFolder
-from tests.report_runs import hostile, rewrite, scripted_run
+from tests.prompt_runs import asking, replied, written
+from tests.report_runs import HOSTILE, hostile, rewrite, scripted_run
 from vs_sim.cli import main
+from vs_sim.records import Failure
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,6 +29,18 @@ def test_a_report_with_hostile_words_is_used_without_harm(study_folder: StudyFol
     assert main(["report", str(folder.path), "--out", str(tmp_path / "r.html")]) == 0
     seen = check(tmp_path / "r.html", tmp_path / "pictures")
     assert (seen["n"], seen["partners"]) == ("8 of 8 conversations", 1)
+
+
+def test_replies_to_hostile_prompts_stand_in_columns(tmp_path: Path) -> None:
+    prompts = [{"id": f"p{i}", "text": text} for i, text in enumerate(HOSTILE)]
+    replies = [replied(asking(f"v{i}", prompt=f"p{i}"), text, "b", stated=[text, 1]) for i, text in enumerate(HOSTILE[:-1])]
+    replies += [replied(asking(f"d{i}", prompt=f"p{i}", condition="direct"), text) for i, text in enumerate(HOSTILE)]
+    failure = Failure(kind="<b>ReplyError</b>", message=HOSTILE[0], step=HOSTILE[1], raw=HOSTILE[1])
+    replies.append(replied(asking("f", prompt=f"p{len(HOSTILE) - 1}"), failure=failure))
+    run = written(tmp_path / "run", replies, prompts=prompts, measures=["words"], question=HOSTILE[0])
+    assert main(["report", str(run), "--out", str(tmp_path / "r.html")]) == 0
+    seen = check(tmp_path / "r.html", tmp_path / "pictures")
+    assert (seen["prompts"], seen["columns"], seen["failures"]) == ("9 of 9 prompts", 2, 1)
 
 
 def test_transcripts_beside_the_page_are_read_from_the_disk(tmp_path: Path) -> None:

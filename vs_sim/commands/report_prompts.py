@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vs_sim.commands.measures import Part
     from vs_sim.commands.results import ReadOnce
     from vs_sim.prompt_study import PromptStudy
+    from vs_sim.records import Record
 
 MOST_FIGURES = 12
 """Figures of a measure that a page shows; a study of many prompts has hundreds."""
@@ -43,7 +44,7 @@ def run_of_prompts(folder: ReadOnce, prefix: str, name: str) -> tuple[RunPart, A
     note = machinery_note(study.models)
     parts = parts_of(folder, study) if records else []
     distances, notes = _distances(folder, study, parts)
-    shown: list[Block] = [_block(prefix, part) for part in parts if part.blocks]
+    shown = [_block(f"{prefix}-measure-{i}", part) for i, part in enumerate((part for part in parts if part.blocks), 1)]
     part = RunPart(
         id=prefix,
         name=name,
@@ -54,10 +55,18 @@ def run_of_prompts(folder: ReadOnce, prefix: str, name: str) -> tuple[RunPart, A
         conditions=conditions_table(facts, {one.name: study.n_askings(one.name) for one in study.conditions}),
         blocks=(*shown, tests_block(prefix, method_tests(distances), notes), missing_askings(prefix, facts, records)),
         prompts=_sent(study, manifest),
-        comparison=comparison_lines(facts, [one for part in parts for found in part.found.values() for one in found]),
+        comparison=comparison_lines(facts, _single(parts)),
         of_prompts=True,
     )
     return part, Asked(name, manifest["study"], planned, records, distances, _marks(study))
+
+
+def _single(parts: Sequence[Part]) -> list[Record]:
+    """What was found of each condition and model, whatever it is a part of."""
+    from analysis.quality import Judged
+
+    found = [one for part in parts for of in part.found.values() for one in of]
+    return [single for one in found for single in (one.qualities if isinstance(one, Judged) else [one])]
 
 
 def _distances(folder: ReadOnce, study: PromptStudy, parts: Sequence[Part]) -> tuple[list[Diversity], list[str]]:
@@ -74,7 +83,7 @@ def _distances(folder: ReadOnce, study: PromptStudy, parts: Sequence[Part]) -> t
     return found, ['The study measures no diversity: distances are in words (1 - mean ROUGE-L); add "words" or "meaning" to its measures.']
 
 
-def _block(prefix: str, part: Part) -> Block:
+def _block(id_: str, part: Part) -> Block:
     """What a measure shows: figures, and tables with their notes; text as on a terminal where it has no tables."""
     from analysis.figure_files import as_picture
     from analysis.report import Block
@@ -86,7 +95,7 @@ def _block(prefix: str, part: Part) -> Block:
     if len(drawn) < len(part.figures):
         notes = [f"{len(drawn)} of {len(part.figures):,} figures are shown; vs-sim compare draws all of them."]
     return Block(
-        id=f"{prefix}-{names[0].replace('_', '-')}",
+        id=id_,
         heading=heading,
         pictures=tuple(as_picture(one.caption, one.draw(), f"{one.caption} The tables below have the numbers.") for one in drawn),
         tables=tuple(part.page),
