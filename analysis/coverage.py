@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
+from scipy import stats
 
 from analysis.replies import Floats, Replies
 from analysis.uncertainty import Floor, Interval, distance_interval, percentile_interval
@@ -26,6 +28,8 @@ class Coverage(Record):
         n_replies: candidates that were looked at, at most as many as the study asks for.
         n_answers: right answers that there are.
         n_found: different ones among the candidates.
+        n_found_interval: 95 %, for what as many askings find, by Student's t with the jackknife over the askings, which errs on the
+            wide side (Efron and Stein 1981); between 0 and `n_answers`; None where it is the same whichever asking is left out.
         n_found_by_chance: how many as many independent draws from the reference (where there is none, from equal shares) find, mean.
         precision: share of the candidates that give a right answer.
         precision_interval: 95 %, over the askings; None for a single asking.
@@ -47,6 +51,7 @@ class Coverage(Record):
     n_replies: int
     n_answers: int
     n_found: int
+    n_found_interval: Interval | None
     n_found_by_chance: float
     precision: float | None
     precision_interval: Interval | None
@@ -133,6 +138,7 @@ def coverage(
         n_replies=len(which),
         n_answers=len(answers),
         n_found=len(set(which[right].tolist())),
+        n_found_interval=_found_interval(per_asking > 0),
         n_found_by_chance=float(np.sum(1 - (1 - equal) ** len(which))),
         precision=float(right.mean()) if len(which) else None,
         precision_interval=None if times is None else percentile_interval((times @ n_right) / (times @ n_all)),
@@ -152,6 +158,17 @@ def _table(asking: np.ndarray, which: np.ndarray, weights: Floats, n_answers: in
     right = which >= 0
     np.add.at(table, (asking[right], which[right]), weights[right])
     return table
+
+
+def _found_interval(gave: npt.NDArray[np.bool_]) -> Interval | None:
+    """Interval of the number of different answers, of askings x answers: whether an asking gave the answer."""
+    n, times = len(gave), gave.sum(axis=0)
+    found = int(np.count_nonzero(times))
+    without = found - (gave & (times == 1)).sum(axis=1)  # what the others find
+    if n < 2 or np.ptp(without) == 0:
+        return None
+    half = float(stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
+    return Interval(max(0.0, found - half), min(float(gave.shape[1]), found + half))
 
 
 def _times(n: int, rng: np.random.Generator, n_resamples: int) -> Floats | None:

@@ -14,8 +14,8 @@ from analysis.numbers import cell, number, p_value
 from vs_sim.records import printable
 from vs_sim.terminal import WIDTH, filled, shortened, wrapped
 
-_NAME = 22
-_COLUMNS = (("found", 12), ("by chance", 11), ("right", 19), ("KL, nats", 19), ("floor", 13))
+_NAME = 20
+_COLUMNS = (("found", 20), ("by chance", 10), ("right", 19), ("KL, nats", 19), ("floor", 12))
 
 
 def render(found: Sequence[Coverage], notes: Sequence[str] = ()) -> str:
@@ -49,8 +49,9 @@ def _missing(found: Sequence[Coverage]) -> list[str]:
 def _cells(one: Coverage) -> tuple[str, ...]:
     low, high = one.precision_interval or (None, None)
     kl_low, kl_high = one.kl_interval or (None, None)
+    within = "" if one.n_found_interval is None else " [{:.0f}, {:.0f}]".format(*one.n_found_interval)
     return (
-        f"{one.n_found} of {one.n_answers}",
+        f"{one.n_found}{within} of {one.n_answers}",
         number("answers", one.n_found_by_chance),
         cell("share", one.precision, low, high),
         cell("share", one.kl, kl_low, kl_high),

@@ -64,6 +64,30 @@ def test_only_as_many_candidates_as_asked_for_are_looked_at():
     assert (one.n_replies, one.n_found) == (2, 2)
 
 
+def test_interval_of_what_is_found_by_hand():
+    one = found(of([{"a": 1.0}, {"a": 0.5, "b": 0.5}, {"a": 1.0}]))  # leaving out an asking finds 2, 1, 2
+    half = stats.t.ppf(0.975, 2) * math.sqrt(2 / 3 * (2 * (1 / 3) ** 2 + (2 / 3) ** 2))
+    assert one.n_found_interval == (max(0, 2 - half), min(3, 2 + half))
+    assert found(of([{"a": 1.0}, {"a": 1.0}])).n_found_interval is None, "the same whichever is left out"
+    assert found(of([{"a": 1.0}])).n_found_interval is None, "one asking"
+
+
+def test_interval_of_what_is_found_holds_it_at_least_as_often_as_promised():
+    rng = np.random.default_rng(7)
+    names = [str(i) for i in range(50)]
+    shares = 1 / np.arange(1, 51)
+    shares /= shares.sum()
+    batches = [[list(rng.choice(names, 5, replace=False, p=shares)) for _ in range(12)] for _ in range(400)]
+    expected = np.mean([len({name for one in batch for name in one}) for batch in batches])
+    held = []
+    for batch in batches:
+        given = of([dict.fromkeys(one, 0.2) for one in batch])
+        one = coverage(given, names, None, lambda text: text, n=100, seed=1, n_resamples=2)
+        assert one.n_found_interval is not None
+        held.append(one.n_found_interval.low <= expected <= one.n_found_interval.high)
+    assert 0.94 <= np.mean(held) <= 0.995
+
+
 def test_nothing_found_is_missing_not_zero():
     one = found(of([{"wrong": 1.0}, {"no": 1.0}]))
     assert (one.kl, one.kl_floor, one.chi_square, one.chi_square_p) == (None, None, None, None)
