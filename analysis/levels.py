@@ -101,7 +101,7 @@ def of_quality(found: Sequence[Judged]) -> list[Level]:
 
 
 def of_coverage(found: Sequence[Coverage]) -> list[Level]:
-    """Divergence, right answers found (which have no interval) and precision, each over the prompts that have it."""
+    """Divergence, right answers found and precision, each over the prompts that have it."""
 
     def arm(one: Coverage) -> tuple[str, str]:
         return one.model, one.condition
@@ -112,7 +112,9 @@ def of_coverage(found: Sequence[Coverage]) -> list[Level]:
         group = list(of_arm)
         numbers: dict[str, Mapping[str, tuple[float, Interval | None]]] = {
             KL: {one.prompt: (one.kl, one.kl_interval) for one in group if one.kl is not None},
-            FOUND: {one.prompt: (one.n_found / one.n_answers, None) for one in group if one.n_replies},
+            FOUND: {
+                one.prompt: (one.n_found / one.n_answers, _part(one.n_found_interval, one.n_answers)) for one in group if one.n_replies
+            },
             RIGHT: {one.prompt: (one.precision, one.precision_interval) for one in group if one.precision is not None},
         }
         of = {one.prompt: one for one in group}
@@ -132,3 +134,7 @@ def of_coverage(found: Sequence[Coverage]) -> list[Level]:
                     )
                 )
     return levels
+
+
+def _part(interval: Interval | None, of: int) -> Interval | None:
+    return None if interval is None else Interval(interval.low / of, interval.high / of)

@@ -14,8 +14,9 @@ from matplotlib.ticker import FuncFormatter
 from analysis.coverage import Coverage
 from analysis.numbers import share
 from analysis.plots import FONT, HUMAN_EDGE, SMALL, STYLES, WIDTH_INCHES, plain
-from analysis.plots_rows import Block, Dot, Row, page_blocks, tick
+from analysis.plots_rows import MOST_CHARACTERS, Block, Dot, Row, page_blocks, tick
 from analysis.plots_rows import figure as rows_figure
+from vs_sim.terminal import shortened
 
 MOST_ANSWERS = 30
 """Right answers of a prompt up to which their distribution is drawn."""
@@ -50,8 +51,8 @@ def figure(blocks: Sequence[Block]) -> Figure:
     with_kl = len(blocks[0].ends) == 3
     titles = [*(["KL from the reference, nats"] if with_kl else []), "share of the right answers found", "replies that are right"]
     note = (
-        "Behind each name: replies. Intervals are over the askings; right answers found have none. As many independent draws: from the "
-        "reference, or from equal shares where there is none."
+        "Behind each name: replies. Intervals are over the askings. As many independent draws: from the reference, or from equal shares "
+        "where there is none."
     )
     return rows_figure(blocks, titles, [note], mark="as many independent draws, mean", up_to="95 % of them")
 
@@ -59,7 +60,9 @@ def figure(blocks: Sequence[Block]) -> Figure:
 def _row(one: Coverage, number: int, with_kl: bool) -> Row:
     floor = one.kl_floor
     kl = Dot(one.kl, *(one.kl_interval or (None, None)), *((floor.mean, floor.q95) if floor else ()))
-    found = Dot(one.n_found / one.n_answers, mark=one.n_found_by_chance / one.n_answers, text=f"{one.n_found} of {one.n_answers}")
+    low, high = (end / one.n_answers for end in one.n_found_interval) if one.n_found_interval else (None, None)
+    by_chance = one.n_found_by_chance / one.n_answers
+    found = Dot(one.n_found / one.n_answers, low, high, mark=by_chance, text=f"{one.n_found} of {one.n_answers}")
     right = Dot(one.precision, *(one.precision_interval or (None, None)))
     return Row(one.condition, STYLES[number % len(STYLES)], str(one.n_replies), (*([kl] if with_kl else []), found, right))
 
@@ -123,7 +126,7 @@ def answers_figure(found: Sequence[Coverage], answers: Mapping[str, float | None
     result.text(
         0.06 / WIDTH_INCHES,
         1 - 0.1 / height,
-        f"{first.prompt}, {first.model}",
+        shortened(f"{first.prompt}, {first.model}", MOST_CHARACTERS),
         va="center",
         fontsize=FONT - 1,
         fontweight="bold",

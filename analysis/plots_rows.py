@@ -14,12 +14,15 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.plots import BAND, FONT, HUMAN_EDGE, SMALL, WIDTH_INCHES, Style, marker
+from vs_sim.terminal import shortened
 
 ROW_INCHES = 0.185
 LABEL_CHARACTERS = 26
 """Characters of a condition's name beside the axes; longer names are broken."""
 HEADING_INCHES, TICKS_INCHES, TITLES_INCHES = 0.22, 0.27, 0.24
 PAGE_INCHES = 9.0
+MOST_CHARACTERS = 88
+"""Characters of a heading; of longer ones the middle is left out."""
 MOST_ROWS = 30
 """Rows of a block; what has more is drawn as several blocks."""
 
@@ -98,7 +101,15 @@ def figure(blocks: Sequence[Block], titles: Sequence[str], notes: Sequence[str],
     panel = (WIDTH_INCHES - 0.1 - left - sum(texts)) / len(titles)
     y = height - TITLES_INCHES
     for number, block in enumerate(blocks):
-        _text(result, 0.06, y - 0.10, block.heading, height, fontweight="bold", fontsize=FONT - 1)
+        _text(
+            result,
+            0.06,
+            y - 0.10,
+            shortened(block.heading, MOST_CHARACTERS),
+            height,
+            fontweight="bold",
+            fontsize=FONT - 1,
+        )
         y -= HEADING_INCHES
         inches = _rows_inches(block)
         x = left

@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from analysis.plots import FONT, HUMAN_EDGE, MAX_ARMS, SMALL, STYLES, WIDTH_INCHES, Style, marker, plain
 from analysis.plots_rows import tick
 from analysis.size_gains import Gain
+from vs_sim.terminal import shortened
 
 _PANEL_INCHES = 1.7
 
@@ -62,7 +63,7 @@ def figure(found: Sequence[Gain]) -> Figure:
         of = [one for one in found if one.measure == measure]
         _draw(ax, of, styles, [size for size, _ in models])
         ax.set_title(
-            textwrap.shorten(f"{measure}: {of[0].how} the first", int(width / 0.058), placeholder=" ..."),
+            shortened(f"{measure}: {of[0].how} the first", int(width / 0.058)),
             fontsize=FONT - 1,
             loc="left",
             pad=3,
@@ -70,7 +71,14 @@ def figure(found: Sequence[Gain]) -> Figure:
         )
         ax.set_xlabel("parameters, billions", labelpad=2)
     handles = [Line2D([], [], color=styles[one].color, linestyle=styles[one].dashes, linewidth=1.3, **_mark(styles[one])) for one in names]
-    look: dict[str, Any] = {"frameon": False, "borderpad": 0.1, "columnspacing": 1.6, "handlelength": 3.5, "fontsize": FONT - 0.5}
+    look: dict[str, Any] = {
+        "frameon": False,
+        "borderpad": 0.1,
+        "columnspacing": 1.6,
+        "handlelength": 3.5,
+        "labelspacing": 0.35,
+        "fontsize": FONT - 0.5,
+    }
     place = (0.01, (0.06 + 0.12 * len(notes)) / height)
     legend = result.legend(handles, names, loc="lower left", bbox_to_anchor=place, ncols=legend_columns, **look)
     for text in legend.get_texts():

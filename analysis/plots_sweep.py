@@ -13,12 +13,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.plots import FONT, SMALL, STYLES, WIDTH_INCHES, Style, marker, plain
-from analysis.plots_rows import tick
+from analysis.plots_rows import MOST_CHARACTERS, tick
 from analysis.sweep_effects import Panel
 from analysis.sweep_table import AXIS_NAMES
+from vs_sim.terminal import shortened
 
 MOST_PANELS = 9
-_PANEL_INCHES = 1.55
+_PANEL_INCHES, _HEADING_INCHES = 1.55, 0.24
 _MOST_TICKS = 5
 """Settings up to which each has a tick of its own."""
 
@@ -48,23 +49,22 @@ def figure(panels: Sequence[Panel], methods: Sequence[str]) -> Figure:
     shown = [method for method in methods if any(line.method == method for panel in panels for line in panel.lines)]
     columns = min(3, len(panels))
     n_rows = -(-len(panels) // columns)
-    left, gap = 0.52, 0.18
+    left, gap = 0.36, 0.18
     width = (WIDTH_INCHES - 0.1 - left - gap * (columns - 1)) / columns
     several = len({panel.model for panel in panels}) > 1
-    titles = [_title(panel, several or not panel.held, int(width / 0.055)) for panel in panels]
+    titles = [_title(panel, several or not panel.held, int(width / 0.06)) for panel in panels]
     head = 0.06 + 0.12 * max(title.count("\n") + 1 if title else 0 for title in titles)
     legend_columns = 1 if max(map(len, shown)) > 50 else 2 if max(map(len, shown)) > 24 else 4
     foot = 0.45 + 0.14 * -(-len(shown) // legend_columns) + 0.2
-    height = n_rows * (_PANEL_INCHES + head) + (n_rows - 1) * 0.24 + foot
+    height = _HEADING_INCHES + n_rows * (_PANEL_INCHES + head) + (n_rows - 1) * 0.24 + foot
     result = Figure(figsize=(WIDTH_INCHES, height))
     FigureCanvasAgg(result)
     settings = sorted({point.at for panel in panels for line in panel.lines for point in line.points if point.at is not None})
     low, high = _ends(panels)
     for i, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         row, column = divmod(i, columns)
-        y = height - (row + 1) * (head + _PANEL_INCHES) - row * 0.24
-        at = (left + column * (width + gap), y, width, _PANEL_INCHES)
-        ax = result.add_axes((at[0] / WIDTH_INCHES, y / height, width / WIDTH_INCHES, _PANEL_INCHES / height))
+        x, y = left + column * (width + gap), height - _HEADING_INCHES - (row + 1) * (head + _PANEL_INCHES) - row * 0.24
+        ax = result.add_axes((x / WIDTH_INCHES, y / height, width / WIDTH_INCHES, _PANEL_INCHES / height))
         _draw(ax, panel, styles, settings)
         ax.set_ylim(low, high)
         ax.set_title(title, fontsize=SMALL + 0.5, loc="left", pad=3, linespacing=1.1, parse_math=False)
@@ -74,11 +74,11 @@ def figure(panels: Sequence[Panel], methods: Sequence[str]) -> Figure:
             ax.tick_params(labelbottom=False)
         else:
             ax.set_xlabel(AXIS_NAMES[panel.axis], labelpad=2)
-    result.text(
-        0.12 / WIDTH_INCHES, (foot + (height - foot) / 2) / height, panels[0].measure, rotation=90, ha="center", va="center", fontsize=FONT
-    )
+    heading = shortened(panels[0].measure, MOST_CHARACTERS)
+    look: dict[str, Any] = {"fontsize": FONT - 1, "fontweight": "bold", "parse_math": False}
+    result.text(0.06 / WIDTH_INCHES, 1 - 0.1 / height, heading, va="center", **look)
     handles = [Line2D([], [], color=styles[one].color, linestyle=styles[one].dashes, linewidth=1.3, **_mark(styles[one])) for one in shown]
-    look: dict[str, Any] = {"frameon": False, "borderpad": 0.1, "columnspacing": 1.6, "handlelength": 3.5, "fontsize": FONT - 0.5}
+    look = {"frameon": False, "borderpad": 0.1, "columnspacing": 1.6, "handlelength": 3.5, "labelspacing": 0.35, "fontsize": FONT - 0.5}
     legend = result.legend(handles, shown, loc="lower left", bbox_to_anchor=(0.01, 0.18 / height), ncols=legend_columns, **look)
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -1,0 +1,54 @@
+import pytest
+
+from analysis.size_gains import gains
+from analysis.size_table import render, tidy
+from tests.analysis.measured import diverse, level
+
+SIZES = {"a:small": 0.5, "a:large": 70.0}
+KL = "KL from the reference, nats"
+
+
+def test_diversity_is_gained_in_times_and_the_rest_in_differences() -> None:
+    levels = [level(c, value, measure=KL, model=m) for m in SIZES for c, value in (("direct", 0.9), ("vs", 0.4))]
+    found = gains([diverse(c, m) for m in ("a:large", "a:small") for c in ("direct", "vs")], levels, SIZES)
+    assert [(one.measure, one.how, one.condition, one.base, one.billions) for one in found] == [
+        ("diversity of words", "times", "vs", "direct", 70.0),
+        ("diversity of words", "times", "vs", "direct", 0.5),
+        (KL, "minus", "vs", "direct", 0.5),
+        (KL, "minus", "vs", "direct", 70.0),
+    ]
+    assert (found[0].value, found[0].interval) == (1.5, (1.2, 1.9))
+    assert found[2].value == pytest.approx(-0.5)
+    assert found[2].interval == pytest.approx((-0.5 - 0.02**0.5, -0.5 + 0.02**0.5))
+
+
+def test_a_model_without_a_size_is_left_out_and_named() -> None:
+    found = gains([diverse(c, m) for m in (*SIZES, "a:unknown") for c in ("direct", "vs")], [], SIZES)
+    assert {one.model for one in found} == set(SIZES)
+    said = render(found, ["a:unknown"])
+    assert "Not by model size: a:unknown: no number of parameters is known; state it in [sizes]" in " ".join(said.split())
+    assert [line.split() for line in said.splitlines() if line.startswith("vs ")] == [
+        ["vs", "a:small", "0.5", "1.50", "[1.20,", "1.90]"],
+        ["vs", "a:large", "70", "1.50", "[1.20,", "1.90]"],
+    ], "by size, not in the order of the study"
+
+
+def test_one_size_alone_shows_nothing() -> None:
+    assert gains([diverse(c, m) for m in SIZES for c in ("direct", "vs")], [], {"a:small": 0.5}) == []
+    assert render([], []) == ""
+
+
+def test_conditions_of_other_prompts_than_the_first_are_not_held_against_it() -> None:
+    levels = [
+        level(c, 0.5, model=m, prompts=("p",) if c == "direct" or m == "a:large" else ("q",)) for m in SIZES for c in ("direct", "vs")
+    ]
+    assert [one.model for one in gains([], levels, SIZES)] == ["a:large"]
+
+
+def test_many_conditions_are_told_in_part_and_stand_in_the_table() -> None:
+    names = ["direct", *(f"vs_standard temperature=0.{i} and more of a long name $" for i in range(12))]
+    found = gains([diverse(c, m) for m in SIZES for c in names], [], SIZES)
+    said = render(found, [])
+    assert "4 more conditions stand in sizes.csv." in said
+    assert max(map(len, said.splitlines())) <= 100
+    assert len(tidy(found)) == 24 and tidy(found)["low"].notna().all()
