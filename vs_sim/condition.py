@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -17,7 +17,7 @@ VERBALIZED: frozenset[Method] = frozenset({"vs_standard", "vs_cot", "vs_multi"})
 """Methods of Verbalized Sampling: each candidate comes with a stated probability."""
 
 
-Sampling = float | Literal["default"]
+Sampling = Annotated[float, Field(strict=True)] | Literal["default"]
 """A temperature or top-p; ``"default"`` leaves the provider's own."""
 
 
@@ -56,10 +56,10 @@ class Condition(Record):
     method: Method
     k: int | Literal["model"] | None = None
     select: Selection | None = None
-    tau: float | None = Field(default=None, gt=0, lt=1)
+    tau: float | None = Field(default=None, gt=0, lt=1, strict=True)
     wording: Wording | None = None
     format: Format = "json"
-    calls: int | None = Field(default=None, ge=2, le=10)
+    calls: int | None = Field(default=None, ge=2, le=10, strict=True)
     temperature: Sampling | None = None
     top_p: Sampling | None = None
 

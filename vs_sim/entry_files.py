@@ -68,6 +68,8 @@ def _read_text(path: Path, kind: Kind) -> str:
         raise kind.error(f"{path}: there is no such file, expected a {kind.noun} file; check the path") from None
     except OSError as error:
         raise kind.error(f"{path}: cannot be read ({error.strerror}), expected a {kind.noun} file; check the path") from None
+    except ValueError as error:  # a name that no file can have
+        raise kind.error(f"{str(path)!r}: cannot be read ({error}), expected a {kind.noun} file; check the path") from None
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:

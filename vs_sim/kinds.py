@@ -25,6 +25,8 @@ def load_any(path: str | Path, *, model: str | None = None, personas: str | Path
     if path.is_dir():
         path = path / "study.toml"
     data = read_toml(path)
+    if "kind" not in data and "prompts" in data:
+        raise StudyError(f"{path}: 'prompts' is a key of studies of single prompts, but key 'kind' is missing; add kind = \"prompt\"")
     kind = data.pop("kind", "dialogue")
     if kind not in KINDS:
         raise StudyError(f"{path}: kind = {kind!r}: expected {' or '.join(map(repr, KINDS))}")

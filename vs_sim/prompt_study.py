@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vs_sim import prompts
 from vs_sim.errors import StudyError
+from vs_sim.explain import explain
 from vs_sim.plan import Estimate, content_json, dollars_of, reply_tokens, sha256_of
 from vs_sim.prompt_file import Prompt, load_prompts
 from vs_sim.records import PromptSpec
-from vs_sim.study import AnyStudy, ModelName, Study, each_once, explain
+from vs_sim.study import AnyStudy, ModelName, Study, each_once, file_of, with_provider
 from vs_sim.sweep import with_sweeps
 
 Measure = Literal["meaning", "words", "coverage", "accuracy", "refusals"]
@@ -38,7 +39,7 @@ class PromptStudy(AnyStudy):
     kind: Literal["prompt"] = "prompt"
     models: tuple[ModelName, ...] = Field(min_length=1)
     prompts: tuple[Prompt, ...] = Field(min_length=1)
-    n_replies: int = Field(ge=1, le=100_000)
+    n_replies: int = Field(ge=1, le=100_000, strict=True)
     measures: tuple[Measure, ...] = Field(min_length=1)
     sizes: dict[ModelName, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
 
@@ -92,9 +93,10 @@ def prompt_study(path: Path, data: dict[str, Any], model: str | None) -> PromptS
         file = _PromptStudyFile.model_validate(own)
     except ValidationError as error:
         raise StudyError(explain(error, path, _PromptStudyFile)) from None
-    names = [model] if model is not None else [file.models] if isinstance(file.models, str) else file.models
+    names = [with_provider(model)] if model is not None else [file.models] if isinstance(file.models, str) else file.models
+    entries = load_prompts(file_of(path, "prompts", file.prompts))
     try:
-        return PromptStudy.model_validate({**data, "models": names, "prompts": load_prompts(path.parent / file.prompts)})
+        return PromptStudy.model_validate({**data, "models": names, "prompts": entries})
     except ValidationError as error:
         raise StudyError(explain(error, path, PromptStudy)) from None
 

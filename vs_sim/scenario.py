@@ -17,6 +17,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import Field, ValidationError, model_validator
 
 from vs_sim.errors import RunFolderError, StudyError
+from vs_sim.explain import explain
 from vs_sim.read_amount import AmountReader
 from vs_sim.records import Record, Role
 
@@ -218,7 +219,7 @@ def load_scenario(name: str, relative_to: Path = Path()) -> Scenario:
     Raises:
         StudyError: a sentence with file and key.
     """
-    from vs_sim.study import explain, read_toml  # which itself loads scenarios
+    from vs_sim.study import read_toml  # which itself loads scenarios
 
     try:
         folder = _SHIPPED / name if name in shipped() else (relative_to / Path(name).expanduser())

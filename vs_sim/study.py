@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-import types
-import typing
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -14,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from vs_sim.condition import Condition, Sampling, sampling_in_range
 from vs_sim.errors import StudyError
+from vs_sim.explain import explain
 from vs_sim.personas import Persona, load_personas
 from vs_sim.records import ConversationSpec, Record
 from vs_sim.run_options import RunOptions
@@ -59,12 +58,12 @@ class AnyStudy(Record):
 
     question: str = Field(min_length=1)
     prediction: str = Field(min_length=1)
-    reply_words: int = Field(default=60, ge=5, le=1000)
+    reply_words: int = Field(default=60, ge=5, le=1000, strict=True)
     temperature: Sampling = 0.7
     top_p: Sampling = 1.0
-    seed: int = Field(ge=0, lt=2**63)
-    json_schema: bool = True
-    n_reasks: int = Field(default=2, ge=0, le=10)
+    seed: int = Field(ge=0, lt=2**63, strict=True)
+    json_schema: bool = Field(default=True, strict=True)
+    n_reasks: int = Field(default=2, ge=0, le=10, strict=True)
     conditions: tuple[Condition, ...] = Field(min_length=1)
     run: RunOptions = RunOptions()
 
@@ -89,9 +88,9 @@ def each_once(what: str, names: Sequence[str]) -> None:
     Raises:
         ValueError: one is.
     """
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{what} {name!r} stands there {names.count(name)} times; each may stand there once")
+    for name, n in Counter(names).items():
+        if n > 1:
+            raise ValueError(f"{what} {name!r} stands there {n} times; each may stand there once")
 
 
 class Study(AnyStudy):
@@ -120,9 +119,9 @@ class Study(AnyStudy):
     scenario: Scenario = Field(default_factory=lambda: load_scenario(DEFAULT))
     persuader_model: ModelName
     persuadee_models: tuple[ModelName, ...] = Field(min_length=1)
-    rounds: int = Field(ge=1, le=100)
-    min_rounds: int = Field(ge=1, le=100)
-    replicates: int = Field(default=1, ge=1, le=100_000)
+    rounds: int = Field(ge=1, le=100, strict=True)
+    min_rounds: int = Field(ge=1, le=100, strict=True)
+    replicates: int = Field(default=1, ge=1, le=100_000, strict=True)
     outcome: Literal["actual", "stated"] = "actual"
     second_reader: ModelName | None = None
     form: Literal["chat", "transcript"] = "chat"
@@ -173,7 +172,7 @@ class _PersonaFiles(BaseModel):
     model_config = ConfigDict(extra="forbid")
     persuader: str
     persuadee: str
-    n_persuadees: int | None = Field(default=None, ge=1)
+    n_persuadees: int | None = Field(default=None, ge=1, strict=True)
 
 
 class _StudyFile(BaseModel):
@@ -216,15 +215,13 @@ def load_study(path: str | Path, *, model: str | None = None, personas: str | Pa
     except ValidationError as error:
         raise StudyError(explain(error, path, _StudyFile)) from None
     if model is not None:
-        if ":" not in model:
-            raise StudyError(f"model {model!r} has no provider; write provider:model, such as openai:gpt-4.1 or embedded:smollm2-135m")
-        file.persuader_model, file.persuadee_models = model, [model]
+        file.persuader_model, file.persuadee_models = with_provider(model), [model]
     for key in ("persuaders", "persuadees"):
         if key in data:
             raise StudyError(f"{path}: unknown key {key!r}; personas are named in the table [personas] (persuader, persuadee)")
-    persuaders = load_personas(_persona_path(path, "persuader", file.personas.persuader))
+    persuaders = load_personas(file_of(path, "personas.persuader", file.personas.persuader))
     if personas is None:
-        persuadees = load_personas(_persona_path(path, "persuadee", file.personas.persuadee))
+        persuadees = load_personas(file_of(path, "personas.persuadee", file.personas.persuadee))
         n = file.personas.n_persuadees
         if n is not None and n > len(persuadees):
             raise StudyError(f"{path}: personas.n_persuadees = {n}, but {file.personas.persuadee} has only {len(persuadees)} personas")
@@ -267,7 +264,23 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise StudyError(f"{path}: is no valid TOML: {error}") from None
 
 
-def _persona_path(study: Path, key: str, name: str) -> Path:
+def with_provider(model: str) -> str:
+    """The name of a model that was given in place of a study's.
+
+    Raises:
+        StudyError: it does not say whose.
+    """
+    if ":" not in model:
+        raise StudyError(f"model {model!r} has no provider; write provider:model, such as openai:gpt-4.1 or embedded:smollm2-135m")
+    return model
+
+
+def file_of(study: Path, key: str, name: str) -> Path:
+    """A file that a study file names.
+
+    Raises:
+        StudyError: there is none.
+    """
     try:
         found = (study.parent / Path(name).expanduser()).resolve()
         if found.is_file():
@@ -275,60 +288,4 @@ def _persona_path(study: Path, key: str, name: str) -> Path:
         where = f" ({found})"
     except (OSError, RuntimeError, ValueError):  # a name that no file can have, or "~" of nobody
         where = ""
-    raise StudyError(f"{study}: personas.{key} = {name!r}: there is no such file{where}; the path is relative to the study file")
-
-
-def explain(error: ValidationError, path: Path, model: type[BaseModel]) -> str:
-    """The first problem of a file as one sentence: file, key, value, what was expected; "(and n more)" behind it."""
-    # A misspelt key comes first: it explains the missing one.
-    first, *others = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    key = _key(first["loc"])
-    kind = first["type"]
-    if kind == "extra_forbidden":
-        known = _keys_at(model, first["loc"][:-1])
-        close = difflib.get_close_matches(str(first["loc"][-1]), known, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known here are {', '.join(known)}"
-        sentence = f"unknown key {key!r}; {hint}"
-    elif kind == "missing":
-        sentence = f"key {key!r} is missing"
-    elif kind == "value_error":
-        reason = str(first["ctx"]["error"])
-        sentence = f"{key}: {reason}" if key else reason
-    elif key.endswith("api_key_env"):
-        sentence = f"{key}: expected the name of an environment variable, such as OPENAI_API_KEY, never the key itself"
-    elif key.endswith("base_url"):
-        sentence = f"{key}: expected an address such as http://localhost:8000/v1, without user, password or query"
-    else:
-        sentence = f"{key} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
-    n_more = len({_key(e["loc"]) for e in others} - {key})  # a value that fits none of several types is listed once for each
-    return f"{path}: {sentence}" + (f" (and {n_more} more)" if n_more else "")
-
-
-def _key(loc: tuple[int | str, ...]) -> str:
-    """("conditions", 1, "k") -> "conditions[2].k": entries are counted from 1, as a person counts them."""
-    key = ""
-    for part in loc:
-        if isinstance(part, int):
-            key += f"[{part + 1}]"
-        elif part not in ("str", "float", "int") and not part.startswith(("literal[", "list[", "constrained-", "function-")):
-            key += f".{part}" if key else part
-    return key
-
-
-def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Names of the keys that are known at a place of a file."""
-    here: Any = model
-    for part in loc:
-        if isinstance(part, str) and isinstance(here, type) and issubclass(here, BaseModel) and part in here.model_fields:
-            here = _record_in(here.model_fields[part].annotation)
-    names = list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
-    if here is Study:
-        names = ["personas", *(n for n in names if n not in ("persuaders", "persuadees"))]
-    return names
-
-
-def _record_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation
-    found = (_record_in(a) for a in typing.get_args(annotation))
-    return next((f for f in found if isinstance(f, type) and issubclass(f, BaseModel)), None)
+    raise StudyError(f"{study}: {key} = {name!r}: there is no such file{where}; the path is relative to the study file")

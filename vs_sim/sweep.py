@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from vs_sim.condition import ONE_REPLY, VERBALIZED
+from pydantic import ValidationError
+
+from vs_sim.condition import ONE_REPLY, VERBALIZED, Condition
 from vs_sim.errors import StudyError
+from vs_sim.explain import explain
 
 KEYS = ("method", "k", "select", "tau", "wording", "format", "calls", "temperature", "top_p")
+
+_MOST = 10_000
+"""Conditions of a sweep: more are a slip, which is refused before they fill the memory."""
 
 
 def with_sweeps(path: Path, data: dict[str, Any]) -> dict[str, Any]:
@@ -34,16 +42,39 @@ def with_sweeps(path: Path, data: dict[str, Any]) -> dict[str, Any]:
         if "method" not in sweep:
             raise StudyError(f"{path}: sweep[{number}]: key 'method' is missing")
         values = {key: value if isinstance(value, list) else [value] for key, value in sweep.items()}
-        if empty := [key for key, value in values.items() if not value]:
-            raise StudyError(f"{path}: sweep[{number}].{empty[0]} = []: expected at least one value")
+        for key, several in values.items():
+            _check(f"{path}: sweep[{number}].{key}", several)
+        if (n := math.prod(map(len, values.values()))) > _MOST:
+            raise StudyError(f"{path}: sweep[{number}] gives {n:,} conditions, expected at most {_MOST:,}; vary less")
+        ours: dict[str, dict[str, Any]] = {}  # by name, which says all that varies
         for combination in product(*values.values()):
             one = _possible(dict(zip(values, combination, strict=True)))
             varied = [f"{key}={one[key]}" for key in one if key != "method" and isinstance(sweep[key], list)]
-            condition = {"name": " ".join([str(one["method"]), *varied]), **one}
-            if condition not in found:
-                found.append(condition)
+            name = " ".join([str(one["method"]), *varied])
+            ours.setdefault(name, {"name": name, **one})
+        for name, condition in ours.items():
+            try:
+                Condition.model_validate(condition)
+            except ValidationError as error:
+                problem = explain(error, path, Condition).removeprefix(f"{path}: ")
+                raise StudyError(f"{path}: sweep[{number}] gives a condition {name!r}, which is none: {problem}") from None
+        found += ours.values()
+    given = data.get("conditions", [])
+    if not isinstance(given, list):
+        raise StudyError(f"{path}: conditions = {given!r}: expected a list")
     rest = {key: value for key, value in data.items() if key != "sweep"}
-    return {**rest, "conditions": [*data.get("conditions", []), *found]}
+    return {**rest, "conditions": [*given, *found]}
+
+
+def _check(where: str, values: list[Any]) -> None:
+    if not values:
+        raise StudyError(f"{where} = []: expected at least one value")
+    for value in values:
+        if not isinstance(value, str | int | float):
+            raise StudyError(f"{where}: {value!r} is no value that a condition can have; expected a word or a number, or a list of such")
+    for value, n in Counter(values).items():
+        if n > 1:
+            raise StudyError(f"{where}: {value!r} stands there {n} times; each may stand there once")
 
 
 def _possible(one: dict[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from tests.prompt_studies import PROMPTS, RULES, SEQUENCE, VS
-from vs_sim.errors import StudyError
+from vs_sim.errors import PromptError, StudyError
 from vs_sim.kinds import load_any, plan_any
+from vs_sim.prompt_file import load_prompts
 from vs_sim.prompt_study import plan_prompts
 from vs_sim.store import RunFolder
 from vs_sim.study import load_study
@@ -94,13 +95,50 @@ def test_what_cannot_be_read_is_owed_and_counted(prompt_study, command, tmp_path
         ({"n_reply": 6}, "unknown key 'n_reply'; did you mean 'n_replies'?"),
         ({"measures": ["beauty"]}, "measures[1] = 'beauty'"),
         ({"prompts": None}, "key 'prompts' is missing"),
-        ({"prompts": "no.toml"}, "there is no such file, expected a prompt file"),
+        ({"models": []}, "models = []: expected at least one"),
+        ({"models": "gpt"}, "models = 'gpt': expected provider:model, such as openai:gpt-4.1"),
+        ({"models": ["a:b", "gpt"]}, "models[2] = 'gpt': expected provider:model"),
+        ({"models": 3}, "models = 3: expected text in quotes"),
+        ({"kind": None}, "'prompts' is a key of studies of single prompts, but key 'kind' is missing; add kind = \"prompt\""),
+        ({"n_replies": True}, "n_replies = True: expected a whole number"),
+        ({"n_replies": "6"}, "n_replies = '6': expected a whole number"),
+        ({"seed": 1.0}, "seed = 1.0: expected a whole number"),
+        ({"json_schema": "yes"}, "json_schema = 'yes': expected true or false"),
+        ({"temperature": True}, "temperature = True: expected a number"),
+        ({"measures": []}, "measures = []: expected at least one"),
+        ({"measures": "coverage"}, "measures = 'coverage': expected a list"),
+        ({"conditions": ["direct"]}, "conditions[1] = 'direct': expected a table"),
+        ({"run": 3}, "run = 3: expected a table"),
+        ({"prompts": "."}, "prompts = '.': there is no such file"),
+        ({"prompts": "x" * 300 + ".toml"}, ".toml': there is no such file; the path is relative to the study file"),
+        ({"prompts": ["a.toml"]}, "prompts = ['a.toml']: expected text in quotes"),
+        ({"prompts": "no.toml"}, "prompts = 'no.toml': there is no such file ("),
     ],
 )
 def test_what_is_wrong_is_said(prompt_study, command, keys, sentence):
     code, _, err = command("run", prompt_study.write(**keys))
     assert code == 2
     assert sentence in err
+
+
+def test_a_file_name_with_a_nul_is_refused(prompt_study, command, tmp_path):
+    path = prompt_study.write(prompts=None)
+    path.write_text('prompts = "a\\u0000b.toml"\n' + path.read_text("utf-8"), "utf-8")
+    code, _, err = command("plan", path)
+    assert (code, "prompts = 'a\\x00b.toml': there is no such file" in err) == (2, True)
+    with pytest.raises(PromptError, match=r"b\.toml': cannot be read \(embedded null byte\), expected a prompt file"):
+        load_prompts("a\0b.toml")
+
+
+def test_a_model_given_by_hand_names_its_provider(prompt_study, command):
+    code, _, err = command("plan", prompt_study.write(), "--model", "gpt")
+    assert (code, "model 'gpt' has no provider; write provider:model" in err) == (2, True)
+
+
+def test_of_several_problems_each_is_counted_once(prompt_study, command):
+    err = command("plan", prompt_study.write(measures=["x"], seed=-1, n_replies=0))[2]
+    assert "(and 2 more)" in err
+    assert "more)" not in command("plan", prompt_study.write(measures=["x"]))[2]
 
 
 def test_a_measure_needs_what_it_is_computed_from(prompt_study, command):
@@ -113,7 +151,7 @@ def test_verbs_for_dialogues_say_that_this_is_none(prompt_study, command, tmp_pa
     out = tmp_path / "run"
     path = prompt_study.write()
     assert command("run", path, "--out", out)[0] == 0
-    for verb in (["language", out], ["dynamics", out], ["probabilities", out], ["report", out]):
+    for verb in (["language", out], ["dynamics", out], ["probabilities", out], ["outcome", "audit", out]):
         code, _, err = command(*verb)
         assert code == 2, verb
         assert "is a run of single prompts, expected one of dialogues" in err

@@ -15,6 +15,9 @@ tau = [0.1, 0.9]
 """
 
 
+MANY = [n / 200 for n in range(200)]
+
+
 def test_every_combination_that_is_possible_is_a_condition_once(prompt_study):
     path = prompt_study.write(SWEEP)
     names = [c.name for c in load_any(path).conditions]
@@ -54,6 +57,18 @@ def test_each_condition_is_asked_at_its_own_temperature(prompt_study, command, e
         ("[[sweep]]\nmethod = []\n", "sweep[1].method = []: expected at least one value"),
         ('[sweep]\nmethod = "direct"\n', "sweep: expected tables [[sweep]]"),
         ('[[sweep]]\nmethod = "vs_standard"\nk = [1, 5]\n', "1 is impossible; expected 2 to 20"),
+        ('[[sweep]]\nmethod = ["direct", ["cot"]]\n', "sweep[1].method: ['cot'] is no value that a condition can have"),
+        ('[[sweep]]\nmethod = "direct"\n[sweep.temperature]\na = 1\n', "sweep[1].temperature: {'a': 1} is no value"),
+        ('[[sweep]]\nmethod = "direct"\ntemperature = [1, 1.0]\n', "sweep[1].temperature: 1 stands there 2 times"),
+        (
+            '[[sweep]]\nmethod = "vs_multi"\nk = 2\ncalls = [1, 2]\n',
+            "sweep[1] gives a condition 'vs_multi calls=1', which is none:",
+        ),
+        ('[[sweep]]\nmethod = "sequence"\nk = 2\nselect = "weighted"\n', "sweep[1] gives a condition 'sequence', which is none: select"),
+        (
+            f'[[sweep]]\nmethod = "direct"\ntemperature = {MANY}\ntop_p = {MANY}\n',
+            "sweep[1] gives 40,000 conditions, expected at most",
+        ),
         ('[[sweep]]\nmethod = "direct"\ntemperature = [3.0]\n', "3.0 is out of range; expected 0 to 2"),
     ],
 )
@@ -61,6 +76,11 @@ def test_what_is_wrong_is_said(prompt_study, command, sweep, sentence):
     code, _, err = command("plan", prompt_study.write(sweep))
     assert code == 2
     assert sentence in err
+
+
+def test_conditions_beside_a_sweep_are_a_list(prompt_study, command):
+    code, _, err = command("plan", prompt_study.write('[[sweep]]\nmethod = "direct"\n', conditions=3))
+    assert (code, "conditions = 3: expected a list" in err) == (2, True)
 
 
 def test_dialogues_have_sweeps_and_one_temperature(study_folder, command):
