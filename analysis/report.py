@@ -28,6 +28,7 @@ class Block:
         warnings: what must not be overlooked.
         paragraphs: text in front of the tables.
         pictures, tables: in order.
+        printed: text with its lines as on a terminal.
         preformatted: title and text of tables for a terminal, shown when asked for.
         notes: small print below.
     """
@@ -38,6 +39,7 @@ class Block:
     paragraphs: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
+    printed: tuple[str, ...] = ()
     preformatted: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 

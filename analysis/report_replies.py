@@ -63,7 +63,7 @@ def with_replies(conversations: Packed, runs: Sequence[Asked]) -> Packed:
                     "text": prompt["text"][:SEARCHED],
                     "part": len(parts),
                     "place": len(waiting),
-                    "replies": [sum(len(one.get("candidates", ())) for one in column["askings"]) for column in columns],
+                    "replies": [sum(of["n_given"] for one in column["askings"] for of in one.get("candidates", ())) for column in columns],
                     "missing": [column["not_run"] + sum("failure" in one for one in column["askings"]) for column in columns],
                     "distances": [[share(distances.get((name, *arm), {}).get(prompt["id"])) for arm in arms] for name in measures],
                 }

@@ -163,6 +163,7 @@ def drawn_shown(distribution: VerbalizedDistribution | None, drawn: int | None, 
             "probability": c.probability,
             "repairs": list(c.repairs),
             "above_tau": bool(c.above_tau),
+            "n_given": c.n_given,
         }
         for c in distribution.candidates
     ]

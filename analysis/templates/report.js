@@ -103,6 +103,7 @@ function road(candidate, drawn, probable = true) {
   }
   if (drawn) chance.append(element("span", "tag said-tag", "drawn"));
   if (candidate.above_tau) chance.append(element("span", "tag", "above tau"));
+  if (candidate.n_given > 1) chance.append(element("span", "tag", `given ${candidate.n_given} times`));
   for (const repair of candidate.repairs) chance.append(element("span", "tag", "repaired: ", visible(repair.replaceAll("_", " "))));
   for (const mark of candidate.marks ?? []) chance.append(mark === null ? element("span", "", "no right answer") : element("span", "tag said-tag", visible(mark)));
   return element("li", drawn ? "drawn" : "", paragraph("", candidate.text), chance);

@@ -98,9 +98,20 @@
     let left = whole ? Infinity : FEW;
     let roads = null; // replies of askings that gave a single one stand in one list
     for (const asking of content.askings) {
-      if (left <= 0) break;
-      if (asking.failure) box.append(failureBox(`Asking ${asking.number} (${asking.id}) failed: ${asking.failure.kind}`, asking.failure));
-      if (asking.failure) roads = null;
+      if (left <= 0) {
+        box.append(buttonOf(`Show all ${n.toLocaleString("en")} replies`, () => {
+          const all = column(row, place, content, true);
+          box.replaceWith(all);
+          all.firstChild.tabIndex = -1;
+          all.firstChild.focus({ preventScroll: true });
+        }));
+        break;
+      }
+      if (asking.failure) {
+        box.append(failureBox(`Asking ${asking.number} (${asking.id}) failed: ${asking.failure.kind}`, asking.failure));
+        roads = null;
+        left -= 1;
+      }
       if (!asking.candidates) continue;
       const alone = asking.candidates.length === 1;
       if (!alone || roads === null) {
@@ -109,14 +120,15 @@
         box.append(roads);
       }
       roads.append(...asking.candidates.map((candidate, i) => road(candidate, !alone && i === asking.drawn, arm.stated)));
-      if (!alone) box.append(...wholes(asking));
-      if (!alone) roads = null;
+      if (!alone) {
+        box.append(...wholes(asking.sum === "1" ? { ...asking, sum: null } : asking));
+        roads = null;
+      }
       left -= asking.candidates.length;
       calls.push(...asking.raw);
     }
     if (!content.askings.length) box.append(element("p", "meta", "Nothing was asked yet."));
     if (content.not_run) box.append(element("p", "meta", `${content.not_run.toLocaleString("en")} of ${content.n.toLocaleString("en")} askings were not run.`));
-    if (left <= 0 && n > FEW) box.append(buttonOf(`Show all ${n.toLocaleString("en")} replies`, () => box.replaceWith(column(row, place, content, true))));
     box.append(...raws(calls));
     return box;
   }

@@ -162,7 +162,7 @@ def test_a_conversation_keeps_what_was_stated_normalised_repaired_and_above_tau(
     index, part = (unpacked(text) for text in (pack([recorded(transcript())]).index, pack([recorded(transcript())]).parts[0]))
     said = part[0]["turns"][1]
     assert said["candidates"][0] == {
-        "text": "I could give 50 cents.", "stated": "80 %", "probability": 0.8, "repairs": ["percent"], "above_tau": True,
+        "text": "I could give 50 cents.", "stated": "80 %", "probability": 0.8, "repairs": ["percent"], "above_tau": True, "n_given": 1,
     }  # fmt: skip
     assert said["drawn"] == 0
     assert [(c["text"], c["stated"]) for c in part[0]["decision"]["candidates"]] == [("$0.50", "1"), ("$0.00", None)]

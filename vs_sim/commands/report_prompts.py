@@ -44,7 +44,7 @@ def run_of_prompts(folder: ReadOnce, prefix: str, name: str) -> tuple[RunPart, A
     note = machinery_note(study.models)
     parts = parts_of(folder, study) if records else []
     distances, notes = _distances(folder, study, parts)
-    shown = [_block(f"{prefix}-measure-{i}", part) for i, part in enumerate((part for part in parts if part.blocks), 1)]
+    shown = [_block(f"{prefix}-measure-{i}", part) for i, part in enumerate((part for part in parts if any(part.blocks)), 1)]
     part = RunPart(
         id=prefix,
         name=name,
@@ -89,17 +89,16 @@ def _block(id_: str, part: Part) -> Block:
     from analysis.report import Block
 
     names = [name for name, of in part.found.items() if of] or list(part.found)
-    heading = " and ".join(names).replace("_", " ").capitalize()
     drawn = list(part.figures.values())[:MOST_FIGURES]
     notes = []
     if len(drawn) < len(part.figures):
         notes = [f"{len(drawn)} of {len(part.figures):,} figures are shown; vs-sim compare draws all of them."]
     return Block(
         id=id_,
-        heading=heading,
+        heading=" and ".join(names).replace("_", " ").capitalize(),
         pictures=tuple(as_picture(one.caption, one.draw(), f"{one.caption} The tables below have the numbers.") for one in drawn),
         tables=tuple(part.page),
-        preformatted=() if part.page else tuple((f"{heading}, as vs-sim compare prints it", block) for block in part.blocks if block),
+        printed=() if part.page else tuple(block for block in part.blocks if block),
         notes=tuple(notes),
     )
 
