@@ -18,15 +18,17 @@ _TITLES = {"meaning": "Diversity of meaning (1 - mean cosine)", "words": "Divers
 
 
 def render(found: Sequence[Diversity], notes: Sequence[str] = ()) -> str:
-    """A block for each measure, a line for each condition and model; at most 100 columns wide."""
+    """A block for each measure, the conditions of each model below its name; at most 100 columns wide."""
     lines: list[str] = []
     for measure in dict.fromkeys(one.measure for one in found):
         lines += ["", f"{filled(_TITLES[measure], _NAME)}{'replies':>9}{'diversity':>23}{'times the first':>23}"]
-        for one in found:
-            if one.measure == measure:
-                name = filled(shortened(printable(f"{one.condition}, {one.model}"), _NAME), _NAME)
+        of = [one for one in found if one.measure == measure]
+        for model in dict.fromkeys(one.model for one in of):
+            lines.append(shortened(printable(model), WIDTH))
+            for one in (one for one in of if one.model == model):
                 own, ratio = _cells(one)
-                lines.append(f"{name}{one.n_replies:>9}{own:>23}{ratio:>23}".rstrip())
+                name = filled(shortened(printable(one.condition), _NAME - 2), _NAME - 2)
+                lines.append(f"  {name}{one.n_replies:>9}{own:>23}{ratio:>23}".rstrip())
     for note in (*_notes(found), *notes):
         lines += wrapped(printable(note), WIDTH, indent="  ")
     return "\n".join(lines).lstrip("\n")
