@@ -1,17 +1,20 @@
 """What the verbs make of a run of single prompts: its own words for it, and a sentence where a verb or an option is for dialogues."""
 
+import asyncio
 import json
 
 import pytest
 
 from tests.prompt_studies import RULES
+from vs_sim.kinds import load_any
+from vs_sim.run import run_study
 from vs_sim.store import RunFolder
 
 
 @pytest.fixture
-def done(prompt_study, command, tmp_path):
+def done(prompt_study, tmp_path):
     """A run of 18 askings, complete."""
-    assert command("run", prompt_study.write(), "--out", tmp_path / "run")[0] == 0
+    asyncio.run(run_study(load_any(prompt_study.write()), RunFolder(tmp_path / "run")))
     return tmp_path / "run"
 
 
@@ -54,3 +57,39 @@ def test_an_asking_that_is_not_planned_is_named(done, command):
     assert code == 2
     assert f"asking {removed!r} is not in the plan" in err
     assert RunFolder(done).noun == "asking"
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        *(["language"], ["dynamics"], ["probabilities"], ["reask", "-n", "1"], ["reselect", "--select", "uniform"]),
+        *(["strategies", "label", "--model", "scripted:x"], ["strategies", "compare", "--human", "x"], ["strategies", "agreement"]),
+        *(["strategies", "sheet", "--out", "s.csv"], ["outcome", "read", "--model", "scripted:x"], ["outcome", "sheet", "--out", "o.csv"]),
+        *(["outcome", "agreement"], ["outcome", "audit"]),
+    ],
+    ids=" ".join,
+)
+def test_verbs_for_dialogues_refuse_it_in_one_sentence(done, command, verb):
+    words = verb[: 1 if verb[0] not in ("strategies", "outcome") else 2]
+    code, out, err = command(*words, done, *verb[len(words) :])
+    assert (code, out) == (2, "")
+    assert err.startswith(f"vs-sim: {done} is a run of single prompts, expected one of dialogues; ") and err.count("\n") == 1
+
+
+def test_prompts_and_dialogues_do_not_mix(done, run, prompt_study, command, tmp_path):
+    study = prompt_study.path / "study.toml"
+    for verb in (
+        ["compare", run, "--human", done],
+        ["human", "sample", done, "--out", tmp_path / "sample"],
+        ["language", run, done],
+        ["run", study, "--out", run],
+        ["play", study, "--as", "persuadee", "--out", tmp_path / "played"],
+        ["personas", "show", tmp_path / "prompts.toml"],
+        ["plan", study, "--half-width", "mean=10"],
+        ["run", study, "--personas", tmp_path / "prompts.toml"],
+    ):
+        code, out, err = command(*verb)
+        assert code == 2, verb
+        assert err.startswith("vs-sim: ") and err.count("\n") == 1, verb
+    assert "another study" in command("run", study, "--out", run)[2]
+    assert "is a run of single prompts" in command("compare", run, "--human", done)[2]
