@@ -88,7 +88,7 @@ def test_prompts_and_dialogues_do_not_mix(done, run, prompt_study, command, tmp_
         ["plan", study, "--half-width", "mean=10"],
         ["run", study, "--personas", tmp_path / "prompts.toml"],
     ):
-        code, out, err = command(*verb)
+        code, _, err = command(*verb)
         assert code == 2, verb
         assert err.startswith("vs-sim: ") and err.count("\n") == 1, verb
     assert "another study" in command("run", study, "--out", run)[2]
