@@ -5,17 +5,23 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from vs_sim.condition import Condition
 from vs_sim.conversation import failure_of, installed_version
 from vs_sim.errors import ContextFull, EndpointError, ReplyError
 from vs_sim.graph import Voice
 from vs_sim.plan import turn_rng
 from vs_sim.prompt_file import Prompt
 from vs_sim.prompt_study import PromptStudy
-from vs_sim.propose import propose, request, response_of
+from vs_sim.propose import Message, propose, request, response_of
 from vs_sim.records import PromptSpec, Responses
 
 STEP = "t000"
 """The step under which the calls of an asking are journalled."""
+
+
+def asked(study: PromptStudy, prompt: Prompt, condition: Condition) -> list[Message]:
+    """The first request of an asking, as it is sent."""
+    return [{"role": "user", "content": f"{prompt.text}\n\n---\n{request(condition, response_of(study.reply_words))}"}]
 
 
 async def run_prompt(study: PromptStudy, prompt: Prompt, spec: PromptSpec, voice: Voice) -> Responses:
@@ -33,8 +39,7 @@ async def run_prompt(study: PromptStudy, prompt: Prompt, spec: PromptSpec, voice
     """
     started, clock = datetime.now(UTC), time.monotonic()
     condition = study.condition(spec.condition)
-    thing = response_of(study.reply_words)
-    messages = [{"role": "user", "content": f"{prompt.text}\n\n---\n{request(condition, thing)}"}]
+    thing, messages = response_of(study.reply_words), asked(study, prompt, condition)
     distribution = drawn = failure = None
     try:
         distribution = await propose(

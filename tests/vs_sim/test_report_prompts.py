@@ -216,13 +216,15 @@ def test_what_it_cost_is_known_or_missing(
     assert "Calls2, 1 of them to a repeated request" in page.words
 
 
-def test_requests_are_shown_as_they_were_sent(prompt_study: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = tmp_path / "run"
-    assert main(["run", str(prompt_study.write(n_replies=2)), "--out", str(run)]) == 0
+def test_requests_are_shown_as_they_were_sent(prompt_study: Any, endpoint: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    endpoint.reply = lambda body: '{"candidates": [{"reply": "Paris", "probability": 1}, {"reply": "Lyon", "probability": 1}]}'
+    run, options = tmp_path / "run", {"base_url": endpoint.url}
+    path = prompt_study.write(n_replies=2, models="openai:x", conditions=[VS], measures=["words"], run=options)
+    assert main(["run", str(path), "--out", str(run)]) == 0
     page = report(capsys, tmp_path / "r.html", run)
-    shown = page.words[page.words.index("request of vs, as sent for the prompt city") :]
-    assert shown.split("---")[0].endswith("Name a city of France. ")
-    assert '"candidates": [{"reply": ..., "probability": ...}, ...]' in shown
+    sent = re.sub(r"\s+", " ", endpoint.bodies[0]["messages"][0]["content"])
+    assert sent.startswith("Name a city of France.")
+    assert f"request of vs, as sent for the prompt city {sent}" in page.words
     edit_manifest(RunFolder(run), lambda data: data["study"].update(prompts_sha256="of another version"))
     other = report(capsys, tmp_path / "other.html", run)
     assert "as sent for the prompt" not in other.words

@@ -106,16 +106,13 @@ def _block(id_: str, part: Part) -> Block:
 def _sent(study: PromptStudy, manifest: dict[str, Any]) -> dict[str, str]:
     """The requests as they were sent for the first prompt, and the texts that they are made of, by name."""
     from vs_sim import prompts
-    from vs_sim.propose import RESPONSE, request
+    from vs_sim.responses import asked
 
     texts = {f"text {name}": text for name, text in manifest["prompts"].items()}
     if manifest["study"].get("prompts_sha256") != prompts.digest():
         return texts  # written by another version: this one does not know how they were put together
     first = study.prompts[0]
-    sent = {
-        f"request of {one.name}, as sent for the prompt {first.id}": f"{first.text}\n\n---\n{request(one, RESPONSE)}"
-        for one in study.conditions
-    }
+    sent = {f"request of {one.name}, as sent for the prompt {first.id}": asked(study, first, one)[0]["content"] for one in study.conditions}
     return {**sent, **texts}
 
 
