@@ -12,7 +12,7 @@ from analysis.coverage import Coverage
 from analysis.latex import Table
 from analysis.numbers import cell, number, p_value
 from vs_sim.records import printable
-from vs_sim.terminal import WIDTH, filled, shortened, wrapped
+from vs_sim.terminal import WIDTH, columns, filled, shortened, wrapped
 
 _NAME = 20
 _COLUMNS = (("found", 20), ("by chance", 10), ("right", 19), ("KL, nats", 19), ("floor", 12))
@@ -24,7 +24,7 @@ def render(found: Sequence[Coverage], notes: Sequence[str] = ()) -> str:
     for (prompt, model), group in groupby(found, key=lambda one: (one.prompt, one.model)):
         lines += ["", shortened(f"{printable(prompt)}, {printable(model)}", WIDTH)]
         lines.append(" " * _NAME + "".join(f"{name:>{width}}" for name, width in _COLUMNS))
-        lines += [_line(one) for one in group]
+        lines += [line for one in group for line in _lines(one)]
     for note in (*_NOTES, *_missing(found), *notes):
         lines += wrapped(printable(note), WIDTH, indent="  ")
     return "\n".join(lines).lstrip("\n")
@@ -59,9 +59,13 @@ def _cells(one: Coverage) -> tuple[str, ...]:
     )
 
 
-def _line(one: Coverage) -> str:
-    name = filled(shortened(printable(one.condition), _NAME - 6), _NAME - 6) + f"{one.n_replies:>5} "
-    return name + "".join(f"{text:>{width}}" for text, (_, width) in zip(_cells(one), _COLUMNS, strict=True))
+def _lines(one: Coverage) -> list[str]:
+    """A name that is too long for its column has a line of its own, since the ends of names tell the conditions of a sweep apart."""
+    name, room = printable(one.condition), _NAME - 6
+    alone = columns(name) > room
+    cells = "".join(f"{text:>{width}}" for text, (_, width) in zip(_cells(one), _COLUMNS, strict=True))
+    line = f"{filled('' if alone else name, room)}{one.n_replies:>5} {cells}"
+    return [name, line] if alone else [line]
 
 
 MOST = 100

@@ -13,7 +13,7 @@ from analysis.numbers import cell
 from vs_sim.records import printable
 from vs_sim.terminal import WIDTH, filled, shortened, wrapped
 
-_NAME = 40
+_NAME = 44
 _TITLES = {"meaning": "Diversity of meaning (1 - mean cosine)", "words": "Diversity of words (1 - mean ROUGE-L)"}
 
 
