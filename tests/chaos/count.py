@@ -56,12 +56,19 @@ def held(path: Path) -> Held:
         if row["failure"] is None:
             found.complete[row["spec"]["id"]] += 1
     folder = RunFolder(path)
-    for read in (folder.manifest, folder.planned, folder.transcripts, folder.complete, lambda: list(folder.journal_rows())):
+    for read in (_records, RunFolder.complete, lambda folder: list(folder.journal_rows())):
         try:
-            read()
+            read(folder)
         except VsSimError as error:
             found.unparsable.append(str(error))
     return found
+
+
+def _records(folder: RunFolder) -> None:
+    if folder.of_prompts:
+        folder.planned_askings(), folder.responses()
+    else:
+        folder.planned(), folder.transcripts()
 
 
 def _rows(part: Path, found: Held) -> Iterator[dict[str, Any]]:

@@ -48,6 +48,7 @@ class Scenario:
         takes_kills: whether `act` takes how many kills there are to be.
         people_a_kill: so many people more for each kill, so that there is something left to be killed in.
         more: further arguments of `act`.
+        prompts: whether it is a study of prompts, of which there are as many as people otherwise.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Scenario:
     takes_kills: bool = False
     people_a_kill: float = 0.0
     more: dict[str, Any] = field(default_factory=dict)
+    prompts: bool = False
 
 
 def _faulty(name: str, *faults: str, act: Callable[..., None] = go_on, run: dict[str, Any] | None = None, **options: Any) -> Scenario:
@@ -72,6 +74,7 @@ MIXTURE = (
     *("wrong-type=0.03", "no-choices=0.02", "length=0.03", "content_filter=0.02", "filtered-half=0.02", "refusal=0.02", "error-body=0.02"),
 )
 QUICK = {"latency": 0.03, "jitter": 0.8}
+KILLED = {"latency": 0.5, "jitter": 0.9}
 SCENARIOS = (
     Scenario("kill-9", killed, {"latency": 0.15, "jitter": 0.9}, {"concurrency": 8}, n_people=4, takes_kills=True, people_a_kill=0.6),
     Scenario(
@@ -86,6 +89,9 @@ SCENARIOS = (
         takes_kills=True,
         people_a_kill=0.5,
     ),
+    Scenario("prompts-kill-9", killed, KILLED, {"concurrency": 8}, n_people=4, takes_kills=True, people_a_kill=0.5, prompts=True),
+    Scenario("prompts-two-shards", killed_shards, KILLED, n_people=6, n_endpoints=2, takes_kills=True, people_a_kill=0.8, prompts=True),
+    Scenario("prompts-workers", killed_workers, KILLED, {"concurrency": 6}, n_people=8, takes_kills=True, people_a_kill=0.5, prompts=True),
     Scenario("429", at_once, {"rate": 12, "burst": 4}, {"concurrency": 16}),
     Scenario("429-retry-after", at_once, {"rate": 15, "burst": 4, "retry_after": 0.7}, {"concurrency": 16}),
     Scenario("429-and-5xx", go_on, {"rate": 25, "burst": 4, "retry_after": 0.3, "fault": ("500=0.1", "503=0.1")}, {"concurrency": 16}),
@@ -141,7 +147,10 @@ def run_scenario(scenario: Scenario, seed: int, kills: int, folder: Path) -> Row
     """
     began = time.monotonic()
     n_people = max(scenario.n_people, round(kills * scenario.people_a_kill))
-    trial = Trial(folder, scenario.name, seed, n_people, scenario.serve, scenario.run, scenario.same_words, scenario.n_endpoints)
+    trial = Trial(
+        *(folder, scenario.name, seed, n_people, scenario.serve, scenario.run),
+        *(scenario.same_words, scenario.n_endpoints, scenario.prompts),
+    )
     try:
         with trial:
             try:

@@ -15,7 +15,7 @@ from tests.load_endpoint import FAULTS
 from tests.runs import call, spec, transcript, written
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
-QUICK = {"kill-9": 2, "mixture-and-kill-9": 10}
+QUICK = {"kill-9": 2, "prompts-kill-9": 2, "mixture-and-kill-9": 10}
 """Scenario -> kills."""
 
 
@@ -25,7 +25,7 @@ def test_a_study_under_faults_loses_doubles_and_pays_twice_for_nothing(tmp_path,
     scenario = replace(BY_NAME[name], n_people=3)
     row = run_scenario(scenario, 3, QUICK[name], tmp_path)
     assert row.ok, row
-    assert row.starts >= 2 and row.met >= 1 and row.conversations == 2 * scenario.n_people
+    assert row.starts >= 2 and row.met >= 1 and row.conversations == (8 if scenario.prompts else 2) * scenario.n_people
 
 
 @pytest.mark.slow

@@ -19,12 +19,12 @@ from typing import Any
 from tests.chaos.count import held, left_over, unkept
 from tests.conftest import DIRECT, VS, StudyFolder
 from tests.load_endpoint import HALF, PAGE, REFUSAL, ROOT, LoadEndpoint, serving
+from tests.prompt_studies import PromptStudyFolder
 from tests.vs_sim.test_run import said
-from vs_sim.plan import plan
+from vs_sim.kinds import load_any, plan_any
 from vs_sim.run import run_study
 from vs_sim.shard import WHOLE, Shard
 from vs_sim.store import RunFolder
-from vs_sim.study import load_study
 
 MODEL = "openai:chaos"
 COMMAND = (sys.executable, "-W", "error::ResourceWarning", "-m", "vs_sim.cli")
@@ -123,6 +123,7 @@ class Trial:
         run: options of the run, in the study file.
         same_words: whether the faults are such that nothing said may differ.
         n_endpoints: one for each worker that the answers are to be told apart for.
+        prompts: whether it is a study of so many prompts, of 8 askings each, not of dialogues.
     """
 
     folder: Path
@@ -133,16 +134,22 @@ class Trial:
     run: dict[str, Any] = field(default_factory=dict)
     same_words: bool = True
     n_endpoints: int = 1
+    prompts: bool = False
 
     def __post_init__(self) -> None:
         self.chance = random.Random(f"{self.name} {self.seed}")
         self.concurrency = int(self.run.get("concurrency", 4))
         files = self.folder / "study"
         files.mkdir(parents=True)
-        written = StudyFolder(files)
-        written.people([f"p{i:03d}" for i in range(self.n_people)])
-        models = {"persuader_model": MODEL, "persuadee_models": [MODEL], "conditions": [DIRECT, VS]}
-        self.study = written.write(**models, run={"concurrency": self.concurrency, **self.run})
+        shared: dict[str, Any] = {"conditions": [DIRECT, VS], "run": {"concurrency": self.concurrency, **self.run}}
+        if self.prompts:
+            entries = "\n".join(f'[[prompt]]\nid = "p{i:03d}"\ntext = "Say something about {i}."' for i in range(self.n_people))
+            self.study = PromptStudyFolder(files).write(entries=entries, models=MODEL, n_replies=6, measures=["words"], **shared)
+        else:
+            written = StudyFolder(files)
+            written.people([f"p{i:03d}" for i in range(self.n_people)])
+            self.study = written.write(persuader_model=MODEL, persuadee_models=[MODEL], **shared)
+        self.ids = [spec.id for spec in plan_any(load_any(self.study))]
         self.out = self.folder / "run"
         self.starts: list[Start] = []
         self.broken: list[str] = []
@@ -273,7 +280,7 @@ class Trial:
             before = self._manifest()
             self._await(lambda: self._manifest() != before, start)
         else:  # all is complete: tables, figure
-            self._await(lambda: sum(held(self.out).complete.values()) >= 2 * self.n_people, start, _PATIENCE_S)
+            self._await(lambda: sum(held(self.out).complete.values()) >= len(self.ids), start, _PATIENCE_S)
             self._sleep(start, draw(0, 4))
 
     def _size(self, part: str) -> int:
@@ -312,7 +319,6 @@ class Trial:
 
     def row(self) -> Row:
         """What the files hold at the end."""
-        ids = [spec.id for spec in plan(load_study(self.study))]
         found = held(self.out)
         self.broken += [f"unreadable: {what}" for what in found.unparsable]
         self.broken += [f"left over: {name}" for name in left_over(self.out)]
@@ -321,8 +327,8 @@ class Trial:
             scenario=self.name,
             starts=len(self.starts),
             met=self.met + sum(one["refused"] + sum(one["faults"].values()) for one in stats),
-            conversations=len(ids),
-            lost=sum(id not in found.complete for id in ids),
+            conversations=len(self.ids),
+            lost=sum(id not in found.complete for id in self.ids),
             doubled=sum(n > 1 for n in found.complete.values()) + found.n_doubled,
             unkept=self.unkept,
             in_flight=self.in_flight,
@@ -334,14 +340,30 @@ class Trial:
         )
 
     def _other_words(self) -> int:
-        done = {t.spec.id: t for t in RunFolder(self.out).transcripts() if t.complete}
-        wrong = {HALF, REFUSAL, PAGE.decode()}
-        different = {id for id, t in done.items() if any(word in said for said in t.utterances for word in wrong)}
+        folder, wrong = RunFolder(self.out), {HALF, REFUSAL, PAGE.decode()}
+        words = _replies(folder) if self.prompts else _utterances(folder)
+        different = {id for id, said in words.items() if any(one in wrong for one in said)}
         if self.same_words:
-            undisturbed, mine = RunFolder(self.folder / "undisturbed"), said(RunFolder(self.out))
+            say = _replies if self.prompts else said
+            undisturbed, mine = RunFolder(self.folder / "undisturbed"), say(folder)
             with serving() as endpoint:
-                study = load_study(self.study)
+                study = load_any(self.study)
                 study = study.model_copy(update={"run": study.run.model_copy(update={"base_url": endpoint.url, "cap_tokens": None})})
                 asyncio.run(run_study(study, undisturbed))
-            different |= {id for id, theirs in said(undisturbed).items() if id in done and mine[id] != theirs}
+            different |= {id for id, theirs in say(undisturbed).items() if id in words and mine[id] != theirs}
         return len(different)
+
+
+def _utterances(folder: RunFolder) -> dict[str, list[str]]:
+    """What was said in every conversation that is complete."""
+    return {one.spec.id: [text for _, text in one.utterances] for one in folder.transcripts() if one.complete}
+
+
+def _replies(folder: RunFolder) -> dict[str, list[str]]:
+    """The candidates of every asking that is complete, the drawn one first."""
+    found = {}
+    for one in folder.responses():
+        if one.complete and one.distribution is not None and one.drawn is not None:
+            texts = [candidate.text for candidate in one.distribution.candidates]
+            found[one.spec.id] = [texts[one.drawn], *texts]
+    return found
