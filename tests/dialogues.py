@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.runs import MODEL, STUDY
 from vs_sim.records import ConversationSpec, StopReason, Transcript, Turn
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
+from vs_sim.writer import Writer
 
 
 def answer(quote: Any = "Put me down for 50 cents", status: Any = "amount", cents: Any = 50) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.runs import MODEL, candidates
 from vs_sim.records import Call, Failure, PromptSpec, Responses, VerbalizedDistribution
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
+from vs_sim.writer import Writer
 
 CITY = {
     "id": "city",

@@ -11,8 +11,9 @@ from tests.conftest import StudyFolder
 from vs_sim.records import Call, Candidate, ConversationSpec, Decision, Failure, StopReason, Transcript, Turn, Usage, VerbalizedDistribution
 from vs_sim.run import run_study
 from vs_sim.scenario import DEFAULT, load_scenario
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
 from vs_sim.study import load_study
+from vs_sim.writer import Writer
 
 MODEL = "openai:talker"
 DONATION = load_scenario(DEFAULT).model_dump(mode="json")

@@ -11,7 +11,8 @@ from tests.human_data import Talk, write_csv
 from tests.runs import STUDY
 from vs_sim.human.importer import import_human
 from vs_sim.records import ConversationSpec, Failure, StopReason, Transcript, Turn
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
+from vs_sim.writer import Writer
 
 ASK, PITY, THANKS = "Have you heard of Save the Children?", "Imagine a hungry child, alone at night.", "Thank you, bye."
 SAID = (ASK, "I have.", PITY, "How sad.", THANKS, "Bye.")

@@ -20,7 +20,8 @@ from vs_sim import prompts
 from vs_sim.durable import put, unwritable
 from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError, RunStopped, VsSimError
 from vs_sim.records import Call, Failure, Record
-from vs_sim.store import RunFolder, appending
+from vs_sim.store import RunFolder
+from vs_sim.writer import appending
 
 if TYPE_CHECKING:
     from vs_sim.budget import Budget

@@ -35,7 +35,7 @@ from vs_sim.records import (
 
 
 class Answers(Protocol):
-    """Where the answers of conversations are kept: `vs_sim.store.Writer`, or a record that is gone through again."""
+    """Where the answers of conversations are kept: `vs_sim.writer.Writer`, or a record that is gone through again."""
 
     def n_voids(self, conversation: str, step: str) -> int:
         """How often the answers of this step's turn were given up."""

@@ -30,8 +30,9 @@ from vs_sim.players import MODEL, Play, next_play
 from vs_sim.propose import Message
 from vs_sim.records import Call, ConversationSpec, Decision, Role, Transcript, Turn, Usage
 from vs_sim.scenario import Scale
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
 from vs_sim.study import Study
+from vs_sim.writer import Writer
 
 
 class Left(Exception):

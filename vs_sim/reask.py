@@ -28,8 +28,9 @@ from vs_sim.personas import Persona, render
 from vs_sim.propose import Message, amount_on, propose, schema
 from vs_sim.records import Call, Record, Transcript
 from vs_sim.run_options import RunOptions
-from vs_sim.store import RunFolder, appending
+from vs_sim.store import RunFolder
 from vs_sim.study import Study
+from vs_sim.writer import appending
 
 PART = "reask"
 """Part of the run folder that holds the answers."""

@@ -58,7 +58,7 @@ class Journal:
     _checked: dict[str, bool | None] = field(default_factory=dict)
 
     def n_voids(self, conversation: str, step: str) -> int:
-        """As `vs_sim.store.Writer.n_voids`."""
+        """As `vs_sim.writer.Writer.n_voids`."""
         return self.voids.get((conversation, turn_of(step)), 0)
 
     def answered(self, conversation: str, step: str, request: str) -> Call:

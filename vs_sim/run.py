@@ -23,8 +23,9 @@ from vs_sim.responses import run_prompt
 from vs_sim.run_options import RunOptions
 from vs_sim.second_reader import READINGS, read_stated
 from vs_sim.shard import WHOLE, Shard
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
 from vs_sim.study import Study
+from vs_sim.writer import Writer
 
 
 class Watcher:

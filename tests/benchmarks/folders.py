@@ -16,8 +16,9 @@ from vs_sim.plan import plan
 from vs_sim.records import ConversationSpec
 from vs_sim.run import run_study
 from vs_sim.run_options import RunOptions
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
 from vs_sim.study import Study, load_study
+from vs_sim.writer import Writer
 
 ROUNDS = 10
 PEOPLE = 100

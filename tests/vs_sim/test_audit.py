@@ -18,7 +18,8 @@ from vs_sim.errors import InputError
 from vs_sim.human.importer import import_human
 from vs_sim.label_sheet import write_sheet
 from vs_sim.records import ConversationSpec, Decision, Failure, StopReason, Transcript, Turn
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
+from vs_sim.writer import Writer
 
 ASK = "How much would you like to donate?"
 SAID: dict[str, tuple[str, float | None]] = {

@@ -11,7 +11,8 @@ import pytest
 
 from tests.runs import STUDY, call, spec, transcript
 from vs_sim.errors import RunFolderError
-from vs_sim.store import FORMAT, RunFolder, Writer
+from vs_sim.store import FORMAT, RunFolder
+from vs_sim.writer import Writer
 
 MANIFEST = {"study": STUDY, "conversations": [{"id": "one"}], "starts": []}
 
@@ -124,7 +125,8 @@ REFUSING = """
 import asyncio, ctypes, struct, sys
 from vs_sim.errors import RunFolderError
 from vs_sim.records import Call, Usage
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
+from vs_sim.writer import Writer
 
 number, errno = int(sys.argv[2]), int(sys.argv[3])
 # A filter of the kernel: this call of the system fails from now on, all others go through.

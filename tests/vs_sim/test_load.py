@@ -20,7 +20,8 @@ from vs_sim.load import load_run
 from vs_sim.personas import Persona, load_personas, render
 from vs_sim.records import Failure, StatedDonation
 from vs_sim.second_reader import Reading, prompt_digest
-from vs_sim.store import RunFolder, appending
+from vs_sim.store import RunFolder
+from vs_sim.writer import appending
 
 TABLES = DICTIONARIES["dialogue"].tables
 

@@ -14,8 +14,9 @@ from vs_sim.plan import plan
 from vs_sim.records import Call, Usage
 from vs_sim.run import RunResult, Watcher, run_study
 from vs_sim.status import status
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
 from vs_sim.study import load_study
+from vs_sim.writer import Writer
 
 OPENAI = {"persuader_model": "openai:fake", "persuadee_models": ["openai:fake"]}
 

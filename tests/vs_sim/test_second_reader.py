@@ -12,7 +12,7 @@ from vs_sim.errors import ModelUnavailable, RunFolderError
 from vs_sim.evidence import read_answer
 from vs_sim.run_options import RunOptions
 from vs_sim.second_reader import own_schema, prompt, prompt_digest, read_stated, readings
-from vs_sim.store import appending
+from vs_sim.writer import appending
 
 
 def test_an_embedded_model_chooses_among_quotes_that_stand_in_the_dialogue():

@@ -19,8 +19,9 @@ from vs_sim.locks import RunLock
 from vs_sim.plan import plan
 from vs_sim.shard import WHOLE, Shard
 from vs_sim.status import status
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
 from vs_sim.study import load_study
+from vs_sim.writer import Writer
 
 PLAN = [f"c{i:02d}" for i in range(24)]
 
@@ -28,7 +29,8 @@ WORKER = """
 import asyncio, json, os, sys, time
 from vs_sim.records import Call, Usage
 from vs_sim.shard import parse_shard
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
+from vs_sim.writer import Writer
 
 path, shard, ids, job = sys.argv[1], parse_shard(sys.argv[2]), json.loads(sys.argv[3]), sys.argv[4]
 folder = RunFolder(path)

@@ -12,11 +12,13 @@ import pytest
 from tests.runs import DONATION, STUDY
 from vs_sim.errors import JournalMismatch, RunFolderError
 from vs_sim.records import Call, ConversationSpec, Failure, StopReason, Transcript, Usage
-from vs_sim.store import FORMAT, RunFolder, Writer
+from vs_sim.store import FORMAT, RunFolder
+from vs_sim.writer import Writer
 
 HOLDER = """
 import asyncio, sys
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
+from vs_sim.writer import Writer
 async def hold():
     async with Writer(RunFolder(sys.argv[1])):
         print("held", flush=True)
@@ -263,7 +265,8 @@ import asyncio, resource, sys
 sys.path.insert(0, {str(tmp_path)!r})
 from vs_sim.errors import RunFolderError
 from vs_sim.records import Call, Usage
-from vs_sim.store import RunFolder, Writer
+from vs_sim.store import RunFolder
+from vs_sim.writer import Writer
 def call(text): return Call(step="s", model="a:b", model_returned=None, text=text, finish_reason=None, usage=Usage(), seconds=0, tries=1)
 async def start():
     async with Writer(RunFolder({str(tmp_path / "run")!r})) as writer:
