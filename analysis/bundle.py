@@ -64,6 +64,10 @@ def references(keys: Sequence[str]) -> str:
     return "\n".join(entries[key] for key in sorted(keys))
 
 
+_FLOATS = 12
+"""Tables or figures that LaTeX keeps waiting for a page; with far more it gives up."""
+
+
 def supplement(tables: Sequence[str], figures: Sequence[tuple[str, str]], title: str) -> str:
     """A LaTeX document that takes in the paragraphs, tables and figures of the folder that it stands in.
 
@@ -74,14 +78,16 @@ def supplement(tables: Sequence[str], figures: Sequence[tuple[str, str]], title:
     """
     lines = [r"\documentclass[11pt]{article}", r"\usepackage[margin=2.2cm]{geometry}", PREAMBLE.rstrip(), rf"\title{{{escape(title)}}}"]
     lines += [r"\author{}", r"\date{}", r"\begin{document}", r"\maketitle", r"\sloppy", r"\input{methods}", r"\input{results}"]
-    lines += [rf"\input{{tables/{name}}}" for name in tables]
-    for name, caption in figures:
+    for i, name in enumerate(tables, 1):
+        lines += [rf"\input{{tables/{name}}}", *([r"\clearpage"] if i % _FLOATS == 0 else [])]
+    for i, (name, caption) in enumerate(figures, 1):
         lines += [
             r"\begin{figure}[p]",
             r"\centering",
             rf"\includegraphics[width=\linewidth,height=0.85\textheight,keepaspectratio]{{figures/{name}}}",
             rf"\caption{{{escape(caption)}}}",
             r"\end{figure}",
+            *([r"\clearpage"] if i % _FLOATS == 0 else []),
         ]
     lines += [r"\clearpage", r"\bibliographystyle{plain}", r"\bibliography{references}", r"\end{document}", ""]
     return "\n".join(lines)

@@ -169,7 +169,10 @@ def _coverage(facts: PromptFacts, found: Sequence[Any]) -> str:
             "Drawn replies that give a right answer, one an asking, are tested against the reference by Pearson's chi-square; its p is the "
             "share of as many draws from the reference with a statistic as large, and is never 0" + cite("phipson2010permutation") + "."
         )
-    return " ".join([*sentences, f"{_OVER_ASKINGS}; those of the divergence are corrected for what resampling adds."])
+    how = "those of the number of different answers are by Student's t with the jackknife over the askings"
+    if any(one.kl_interval is not None for one in found):
+        how += ", and those of the divergence are corrected for what resampling adds"
+    return " ".join([*sentences, f"{_OVER_ASKINGS}; {how}."])
 
 
 def _diversity(facts: PromptFacts, found: Sequence[Any]) -> str:

@@ -44,10 +44,9 @@ def _share(value: float | None, ends: Interval | None, *, signed: bool = False) 
 
 
 def _coverage(one: Any) -> str:
-    said = (
-        f"{named(one.prompt)}, {_arm(one)}: {one.n_found} of {one.n_answers} right answers in {counted(one.n_replies, 'candidate')} (by "
-        f"chance {number('answers', one.n_found_by_chance)})"
-    )
+    within = "" if one.n_found_interval is None else " [{:.0f}, {:.0f}]".format(*one.n_found_interval)
+    said = f"{named(one.prompt)}, {_arm(one)}: {one.n_found}{within} of {one.n_answers} right answers in "
+    said += f"{counted(one.n_replies, 'candidate')} (by chance {number('answers', one.n_found_by_chance)})"
     if one.precision is not None:
         said += f", share of right ones {_share(one.precision, one.precision_interval)}"
     if one.kl is not None and one.kl_floor is not None:

