@@ -81,7 +81,7 @@ def in_words(texts: Sequence[str]) -> Floats:
     return table
 
 
-def mean_distance(distances: Floats, asking: Ints, times: Floats) -> Floats:
+def mean_distance(distances: Floats, asking: Ints, times: Floats, *, between: float = 1.0) -> Floats:
     """Mean distance of all pairs of replies, for resamples of the askings.
 
     A reply is never compared with a copy of its own asking, which would be at distance 0 by resampling alone.
@@ -90,6 +90,8 @@ def mean_distance(distances: Floats, asking: Ints, times: Floats) -> Floats:
         distances: of the replies.
         asking: number of the asking of each reply.
         times: resamples x askings: how often each is drawn; all ones for the data themselves.
+        between: weight of a pair of different askings. In resamples of n askings such pairs are fewer than in the data, (n - 1) / n of
+            them, since some askings are drawn twice; n / (n - 1) makes up for it, or lists would seem more diverse than they are.
 
     Returns:
         One mean a resample; NaN where it has no pair.
@@ -101,9 +103,9 @@ def mean_distance(distances: Floats, asking: Ints, times: Floats) -> Floats:
     sizes = member.sum(axis=1)
     pairs = np.outer(sizes, sizes) - np.diag(sizes)
     within, n_within = np.diag(sums), np.diag(pairs)
-    between, n_between = sums - np.diag(within), pairs - np.diag(n_within)
-    total = np.einsum("ra,ab,rb->r", times, between, times) + times @ within
-    count = np.einsum("ra,ab,rb->r", times, n_between, times) + times @ n_within
+    across, n_across = between * (sums - np.diag(within)), between * (pairs - np.diag(n_within))
+    total = np.einsum("ra,ab,rb->r", times, across, times) + times @ within
+    count = np.einsum("ra,ab,rb->r", times, n_across, times) + times @ n_within
     return np.asarray(np.divide(total, count, out=np.full(len(times), np.nan), where=count > 0), dtype=np.float64)
 
 
@@ -136,7 +138,8 @@ def diversities(
             table = distances(one.texts[:n])
             values[arm][one.prompt] = float(mean_distance(table, asking, np.ones((1, n_askings)))[0])
             times = rng.multinomial(n_askings, np.full(n_askings, 1 / n_askings), n_resamples).astype(float)
-            resampled[arm][one.prompt] = mean_distance(table, asking, times)
+            between = n_askings / max(1, n_askings - 1)
+            resampled[arm][one.prompt] = mean_distance(table, asking, times, between=between)
     firsts = {model: next(arm for arm in arms if arm[0] == model) for model, _ in arms}
     return [_diversity(measure, arm, group, values, resampled, firsts[arm[0]], n) for arm, group in arms.items()]
 

@@ -62,6 +62,23 @@ def test_a_resample_without_pairs_is_missing():
     assert np.isnan(mean_distance(np.zeros((2, 2)), np.array([0, 1]), np.array([[2.0, 0.0]]))[0])
 
 
+def test_resamples_of_lists_vary_around_their_diversity():
+    table = 1 - np.eye(8)
+    rng = np.random.default_rng(3)
+    chosen = np.concatenate([rng.choice(8, 5, replace=False) for _ in range(4)])  # lists do not repeat themselves: within they are diverse
+    distances, asking = table[np.ix_(chosen, chosen)], np.repeat(np.arange(4), 5)
+    own = mean_distance(distances, asking, np.ones((1, 4)))[0]
+    times = rng.multinomial(4, np.full(4, 1 / 4), 20_000).astype(float)
+    assert np.mean(mean_distance(distances, asking, times, between=4 / 3)) == pytest.approx(own, abs=0.003)
+    assert np.mean(mean_distance(distances, asking, times)) > own + 0.005, "without the weight they would not"
+
+
+def test_lists_that_are_all_alike_have_an_interval_that_holds_their_diversity():
+    (one,) = diversities("words", [arm("s", *[["a", "b", "c", "d", "e"]] * 4)], in_words, n=20, seed=1)
+    assert one.mean == pytest.approx(1 - 6 * 5 / 190)
+    assert one.interval is not None and one.interval.low <= one.mean <= one.interval.high
+
+
 def test_ratio_to_the_first_condition_over_the_prompts_that_both_have():
     same, different = ["a b", "a b"], ["a b", "c d"]
     found = [
