@@ -58,7 +58,7 @@ def parse_reply(raw: str, *, format: Format, read: Reader) -> Candidate:
 
 
 def parse_candidates(
-    raw: str, *, k: int | None, wording: Wording | None, tau: float | None, format: Format, read: Reader
+    raw: str, *, k: int | None, wording: Wording | None, tau: float | None, format: Format, read: Reader, repeats: bool = False
 ) -> VerbalizedDistribution:
     """The candidates of one reply with their normalised probabilities.
 
@@ -74,6 +74,7 @@ def parse_candidates(
         tau: upper bound of each probability that was asked for, 0 to 1; None if none was.
         format: the format that was asked for.
         read: a `TextReader` or an `AmountReader`.
+        repeats: whether a list that gives one and the same several times is an answer, too.
 
     Raises:
         ReplyError: if no candidate, fewer than two of several, or no usable probability is found.
@@ -107,8 +108,9 @@ def parse_candidates(
     merged = _merge(texts, stated, weights, notes)
     if k is not None and len(merged) != k:
         repairs.append("fewer_than_k" if len(merged) < k else "more_than_k")
-    if k is not None and k > 1 and len(merged) < 2:
-        raise ReplyError(f"{k} different candidates were asked for, {len(merged)} was given", reason="too_few_candidates", raw=raw)
+    n_usable = len(texts) if repeats else len(merged)
+    if k is not None and k > 1 and n_usable < 2:
+        raise ReplyError(f"{k} different candidates were asked for, {n_usable} was given", reason="too_few_candidates", raw=raw)
     return _normalise(merged, wording, tau, repairs, raw)
 
 

@@ -30,13 +30,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Thing:
-    """What is asked for: its names in the prompt, how a raw value is read, its JSON schema, and the one for embedded models."""
+    """What is asked for.
+
+    Attributes:
+        one, many: its names in the prompt.
+        read: how a raw value is read.
+        schema: its JSON schema.
+        own_schema: the one for embedded models.
+        repeats: whether a list that gives one and the same several times is an answer.
+    """
 
     one: str
     many: str
     read: Reader
     schema: dict[str, Any]
     own_schema: dict[str, Any]
+    repeats: bool = False
 
 
 _TEXT = {"type": "string"}
@@ -55,8 +64,8 @@ def message_among(speakers: Collection[str]) -> Thing:
     return replace(MESSAGE, read=parse.TextReader(tuple(speakers)))
 
 
-RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _SOME_TEXT)
-"""A response to a single prompt."""
+RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _SOME_TEXT, repeats=True)
+"""A response to a single prompt. How much a model repeats itself is what such studies measure: asking again would choose lists for variety."""
 
 
 def response_of(n_words: int) -> Thing:
@@ -215,7 +224,15 @@ async def propose(
     k = condition.k if isinstance(condition.k, int) else None
 
     def read(raw: str) -> VerbalizedDistribution:
-        return parse.parse_candidates(raw, k=k, wording=condition.wording, tau=condition.tau, format=condition.format, read=thing.read)
+        return parse.parse_candidates(
+            raw,
+            k=k,
+            wording=condition.wording,
+            tau=condition.tau,
+            format=condition.format,
+            read=thing.read,
+            repeats=thing.repeats,
+        )
 
     lists = [await asker.read(read)]
     for _ in range(condition.n_calls - 1):

@@ -104,6 +104,17 @@ def test_merged_candidates_say_so_once() -> None:
     assert pooled.stated_sum == pytest.approx(3.0)
 
 
+def test_a_list_of_one_and_the_same_is_an_answer_to_a_prompt_and_none_in_a_dialogue() -> None:
+    same = listed(("a", 0.5), ("A", 0.5))
+    condition = arm("vs_standard", k=2)
+    found = ask(Script(same), condition, RESPONSE)
+    assert [(c.text, c.n_given, c.probability) for c in found.candidates] == [("a", 2, 1.0)]
+    with pytest.raises(ReplyError, match="2 different candidates were asked for, 1 was given"):
+        ask(Script(same), condition, n_reasks=0)
+    with pytest.raises(ReplyError, match="2 different candidates were asked for, 1 was given"):
+        ask(Script(listed(("a", 1.0))), condition, RESPONSE, n_reasks=0)
+
+
 def test_each_list_weighs_the_same_whatever_it_sums_to() -> None:
     found = ask(Script(listed(("a", 0.02), ("b", 0.02)), f"```\n{listed(('c', 0.4), ('d', 0.4))}\n```"), arm("vs_multi", k=2))
     assert pairs(found) == [("a", 0.25), ("b", 0.25), ("c", 0.25), ("d", 0.25)]
