@@ -65,7 +65,7 @@ def message_among(speakers: Collection[str]) -> Thing:
 
 
 RESPONSE = Thing("response", "responses", parse.read_text, _TEXT, _SOME_TEXT, repeats=True)
-"""A response to a single prompt. How much a model repeats itself is what such studies measure: asking again would choose lists for variety."""
+"""A response to a single prompt. How much a model repeats itself is measured there: to ask again would be to choose lists for variety."""
 
 
 def response_of(n_words: int) -> Thing:
