@@ -20,7 +20,7 @@ DIRECT, VS, LIST = (
     {"name": "vs", "method": "vs_standard", "k": 2},
     {"name": "list", "method": "sequence", "k": 2},
 )
-TOWN = {"id": "town", "text": "Name a town of France.", "answers": [{"text": "Nice", "share": 0.5}, {"text": "Lyon", "share": 0.5}]}
+TOWN = {"id": "town", "text": "Name a town of France.", "answers": [{"text": "Nice"}, {"text": "Lyon"}]}
 REFUSED = Failure(kind="ReplyError:refused", message="the model refused", step="t000", raw="I can't help with that.")
 
 
@@ -233,7 +233,7 @@ def test_requests_are_shown_as_they_were_sent(prompt_study: Any, endpoint: Any, 
 
 def test_runs_of_both_kinds_stand_in_one_report(study_folder: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     talks = scripted_run(study_folder.write(rounds=1), tmp_path / "talks")
-    first, second = (of_two_models(tmp_path / name) for name in ("first", "second"))
+    first, second = (of_two_models(tmp_path / name, measures=["refusals"]) for name in ("first", "second"))
     page = report(capsys, tmp_path / "r.html", first, talks.path, second)
     sections = [a.get("id") for tag, a in page.elements if tag == "section"]
     assert {"run-1", "run-2", "run-3", "replies", "transcripts", "overview"} <= set(sections)
@@ -242,14 +242,14 @@ def test_runs_of_both_kinds_stand_in_one_report(study_folder: Any, tmp_path: Pat
     assert len(page.data("index")["rows"]) == 8
     overview = page.words[page.words.index("Every condition of every run of prompts") :]
     head = overview[: overview.index("direct")]
-    assert "words" in head
+    assert "refused" in head
     assert "meaning" not in head, "no run measures it"
     assert overview.index("first") < overview.index("second")
     assert "Every condition of every run, with" not in page.words, "of a single run of dialogues"
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    good, bad = of_two_models(tmp_path / "good"), of_two_models(tmp_path / "bad")
+    good, bad = (of_two_models(tmp_path / name, measures=["refusals"]) for name in ("good", "bad"))
     edit_manifest(RunFolder(bad), lambda data: data["study"].update(measures=["taste"]))
     page = report(capsys, tmp_path / "r.html", good, bad, code=1)
     assert "bad could not be read and is not in this report" in page.words
