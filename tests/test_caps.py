@@ -11,7 +11,8 @@ from tests.load_endpoint import serving
 from tests.prompt_studies import SEQUENCE
 from tests.prompt_studies import VS as VS_OF_TWO
 from tests.test_endtoend import OPENAI
-from vs_sim.models import Request, open_models
+from vs_sim.models import Request
+from vs_sim.providers import open_models
 from vs_sim.run_options import RunOptions
 from vs_sim.store import RunFolder
 

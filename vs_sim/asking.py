@@ -199,10 +199,10 @@ async def open_reader(
     Args:
         model: ``"provider:model"``.
         study: study of the run as its manifest holds it.
-        run, say, budget: as in `vs_sim.models.open_models`, whose errors it raises.
+        run, say, budget: as in `vs_sim.providers.open_models`, whose errors it raises.
         temperature: of every request, otherwise.
     """
-    from vs_sim.models import open_models  # heavy, and not needed to look at what was read
+    from vs_sim.providers import open_models  # heavy, and not needed to look at what was read
 
     sampling: float | Literal["default"] = "default" if study.get("temperature") == "default" else temperature
     schemas = study.get("json_schema", True)
@@ -246,7 +246,7 @@ async def read_all(
         RunFolderError: the folder cannot be read or written, or another process asks for it.
         ModelUnavailable, WeightsError, EndpointError: the model cannot be used.
     """
-    from vs_sim.models import default_concurrency
+    from vs_sim.providers import default_concurrency
 
     study = folder.any_manifest()["study"]
     async with appending(folder, part.name) as append:

@@ -25,9 +25,10 @@ from vs_sim.conversation import SpeakerVoice, run_conversation
 from vs_sim.errors import RunFolderError
 from vs_sim.graph import Conversation
 from vs_sim.manifest import manifest_of, study_content
-from vs_sim.models import Model, open_models
+from vs_sim.models import Model
 from vs_sim.players import MODEL, Play, next_play
 from vs_sim.propose import Message
+from vs_sim.providers import open_models
 from vs_sim.records import Call, ConversationSpec, Decision, Role, Transcript, Turn, Usage
 from vs_sim.scenario import Scale
 from vs_sim.store import RunFolder

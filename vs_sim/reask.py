@@ -23,9 +23,10 @@ from vs_sim.chat import messages
 from vs_sim.completion import sound_unicode
 from vs_sim.condition import VERBALIZED, Condition
 from vs_sim.errors import ContextFull, EndpointError, InputError, ModelUnavailable, ReplyError, RunFolderError
-from vs_sim.models import Model, Request, default_concurrency, open_models
+from vs_sim.models import Model, Request
 from vs_sim.personas import Persona, render
 from vs_sim.propose import Message, amount_on, propose, schema
+from vs_sim.providers import default_concurrency, open_models
 from vs_sim.records import Call, Record, Transcript
 from vs_sim.run_options import RunOptions
 from vs_sim.store import RunFolder

@@ -16,8 +16,9 @@ from vs_sim.errors import RunStopped, StudyError, VsSimError
 from vs_sim.graph import Conversation
 from vs_sim.kinds import estimate_any, plan_any
 from vs_sim.manifest import manifest_of, study_content
-from vs_sim.models import Model, default_concurrency, open_models
+from vs_sim.models import Model
 from vs_sim.prompt_study import EitherStudy, PromptStudy
+from vs_sim.providers import default_concurrency, open_models
 from vs_sim.records import AnyRecord, AnySpec, ConversationSpec, Decision, PromptSpec, Turn, Usage, is_person
 from vs_sim.responses import run_prompt
 from vs_sim.run_options import RunOptions

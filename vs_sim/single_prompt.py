@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from vs_sim.condition import Condition
 from vs_sim.errors import InputError
-from vs_sim.models import Request, default_model, open_models
+from vs_sim.models import Request
 from vs_sim.parse import Wording
 from vs_sim.propose import RESPONSE, Message, propose, request
+from vs_sim.providers import default_model, open_models
 from vs_sim.records import Call, VerbalizedDistribution
 from vs_sim.run_options import RunOptions
 

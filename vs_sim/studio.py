@@ -15,8 +15,8 @@ from langgraph.graph.state import CompiledStateGraph
 from vs_sim.conversation import SpeakerVoice
 from vs_sim.errors import StudyError
 from vs_sim.graph import Conversation, State, build_graph
-from vs_sim.models import open_models
 from vs_sim.plan import plan
+from vs_sim.providers import open_models
 from vs_sim.study import load_study
 
 

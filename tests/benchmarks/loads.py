@@ -9,8 +9,9 @@ from typing import Any
 
 from tests.benchmarks.row import Cost, measured
 from vs_sim.condition import Condition
-from vs_sim.models import Model, Request, open_models
+from vs_sim.models import Model, Request
 from vs_sim.propose import MESSAGE, schema
+from vs_sim.providers import open_models
 from vs_sim.run_options import RunOptions
 
 NAME = "openai:bench"

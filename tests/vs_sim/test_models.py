@@ -8,7 +8,8 @@ import pytest
 from tests.conftest import KEY
 from tests.endpoint import CUT_OFF, HTML, NO_CHOICES, NO_TEXT, RESET, refusal
 from vs_sim.errors import ContextFull, EndpointError, ModelUnavailable, StudyError
-from vs_sim.models import Request, default_concurrency, default_model, open_models
+from vs_sim.models import Request
+from vs_sim.providers import default_concurrency, default_model, open_models
 from vs_sim.records import Call
 from vs_sim.run_options import Endpoint, RunOptions
 

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from vs_sim.models import Request, open_models
+from vs_sim.models import Request
+from vs_sim.providers import open_models
 from vs_sim.run_options import RunOptions
 
 SCHEMA = {"type": "object", "properties": {"reply": {"type": "string"}}, "required": ["reply"], "additionalProperties": False}

@@ -15,7 +15,8 @@ from tests.conftest import DIRECT, KEY, PERSUADER, VS, Command, StudyFolder
 from tests.endpoint import Body, Endpoint, Fault, donation_reply, refusal
 from tests.human_data import write_csv
 from vs_sim.errors import VsSimError
-from vs_sim.models import Request, open_models
+from vs_sim.models import Request
+from vs_sim.providers import open_models
 from vs_sim.run_options import RunOptions
 from vs_sim.store import RunFolder
 

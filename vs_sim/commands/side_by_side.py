@@ -78,8 +78,8 @@ def _study(arguments: argparse.Namespace) -> PromptStudy:
     from vs_sim.condition import ONE_REPLY
     from vs_sim.errors import InputError
     from vs_sim.explain import explain
-    from vs_sim.models import default_model
     from vs_sim.prompt_study import PromptStudy
+    from vs_sim.providers import default_model
 
     methods = [name.strip() for name in arguments.methods.split(",") if name.strip()]
     if not 2 <= len(methods) <= 5:

@@ -32,7 +32,7 @@ def _verbalize(arguments: argparse.Namespace) -> int:
 
     if arguments.model is None or arguments.model.startswith("embedded:"):
         from vs_sim.commands.model import fetch_weights
-        from vs_sim.models import default_model
+        from vs_sim.providers import default_model
 
         fetch_weights([arguments.model or default_model()])
     distribution = verbalize(
