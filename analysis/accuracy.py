@@ -93,7 +93,12 @@ def accuracies(found: Sequence[Replies], match: Mapping[str, Match], *, n: int, 
 
 
 def _top(one: Replies, asking: int) -> np.ndarray:
-    """Indices of the candidates of an asking that have its highest weight."""
-    own = np.flatnonzero(one.asking == asking)
-    weights = one.weights[own]
-    return np.asarray(own[weights >= weights.max() - TIE])
+    """Indices of the candidates of an asking that have its highest weight; one that was given twice is one, with both of its weights."""
+    weights: dict[str, float] = {}
+    places: dict[str, int] = {}
+    for i in np.flatnonzero(one.asking == asking):
+        text = one.texts[i]
+        weights[text] = weights.get(text, 0.0) + float(one.weights[i])
+        places.setdefault(text, int(i))
+    most = max(weights.values())
+    return np.array([places[text] for text, weight in weights.items() if weight >= most - TIE])

@@ -95,9 +95,13 @@ def render(prompt: str, found: Sequence[Replies], distances: Sequence[Diversity]
 def _column(one: Replies, distances: Sequence[Diversity], width: int, *, weights: bool) -> list[str]:
     """Head, replies and last line of a column; each at most so wide."""
     lines = [shortened(printable(one.condition), width), "-" * width]
-    for text, weight in zip(one.texts, one.weights, strict=True):
-        head = f"{weight:.2f} " if weights else "- "
-        lines += wrapped(head + printable(" ".join(text.split())), width, indent=" " * len(head))
+    given: dict[tuple[int, str], list[float]] = {}  # what an asking gave twice stands there once
+    for asking, text, weight in zip(one.asking.tolist(), one.texts, one.weights.tolist(), strict=True):
+        given.setdefault((asking, text), []).append(weight)
+    for (_, text), own_weights in given.items():
+        head = f"{sum(own_weights):.2f} " if weights else "- "
+        times = f" ({len(own_weights)} times)" if len(own_weights) > 1 else ""
+        lines += wrapped(head + printable(" ".join(text.split())) + times, width, indent=" " * len(head))
     if not one.texts:
         lines.append("no readable reply")
     own = [(d.measure, d.by_prompt.get(one.prompt)) for d in distances if d.condition == one.condition]

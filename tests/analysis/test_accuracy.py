@@ -43,6 +43,13 @@ def test_top_1_is_the_candidate_of_the_highest_weight_wherever_it_stands():
     assert (one.n_tied, one.n_replies, one.n_prompts, one.n_without) == (0, 6, 3, 0)
 
 
+def test_what_was_given_twice_is_one_candidate_with_both_of_its_weights():
+    """As `analysis.replies` spreads it: Paris .6 against Rome .4."""
+    twice = Replies("p", "arm", "m:x", ("Paris", "Paris", "Rome"), np.array([0.3, 0.3, 0.4]), np.zeros(3, dtype=int), np.array([0]), 1)
+    (one,) = found(twice)
+    assert (one.top_1.mean, one.n_tied) == (1.0, 0)
+
+
 def test_of_tied_candidates_the_share_counts_whatever_their_order():
     for tied in ({"Paris": 0.4, "Rome": 0.4, "Bonn": 0.2}, {"Rome": 0.4, "Bonn": 0.2, "Paris": 0.4}):
         (one,) = found(of("p", [tied]))

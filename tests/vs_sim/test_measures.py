@@ -41,7 +41,7 @@ answers = ["blue"]
 def ran(prompt_study, tmp_path, command):
     def run(*measures):
         code, said, _ = command(
-            "run", prompt_study.write(rules=RULES, entries=PROMPTS, n_replies=4, measures=measures), "--out", tmp_path / "run"
+            "run", prompt_study.write(rules=RULES, entries=PROMPTS, n_replies=4, seed=4, measures=measures), "--out", tmp_path / "run"
         )
         assert code == 1, "the second prompt is refused under vs, and stays owed"
         return tmp_path / "run", said

@@ -63,6 +63,14 @@ def test_columns_fit_a_terminal_and_hold_every_reply():
     assert "distance: words .500" in text
 
 
+def test_what_an_asking_gave_twice_stands_there_once_with_both_weights():
+    given = Replies(
+        "p", "vs", "m", ("yes", "yes", "no", "yes"), np.array([0.3, 0.3, 0.4, 1.0]), np.array([0, 0, 0, 1]), np.array([0, 3]), 2
+    )
+    lines = render("Say something.", [given], [arm("vs", p=0.5)], with_weights=["vs"]).splitlines()
+    assert lines[4:7] == ["0.60 yes (2 times)", "0.40 no", "1.00 yes"]
+
+
 def test_the_command_prints_columns_and_asks_once(command, tmp_path):
     rules = tmp_path / "rules.toml"
     rules.write_text(RULES.replace('"probability": 0.4}', '"probability": 0.4}, {"reply": "Nice", "probability": 0.2}'), "utf-8")
