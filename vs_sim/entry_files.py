@@ -26,6 +26,8 @@ class Kind(NamedTuple):
 
 PERSONA = Kind("persona", PersonaError)
 PROMPT = Kind("prompt", PromptError)
+ANSWER = Kind("CSV", PromptError)
+"""Right answers to a prompt, which stand in CSV files only."""
 
 
 class Entry(NamedTuple):
@@ -59,6 +61,11 @@ def read_entries(path: Path, kind: Kind, *, words: Collection[str]) -> list[Entr
     if suffix == ".toml":
         return _read_toml(path, kind, text)
     return _read_jsonl(path, kind, text) if suffix == ".jsonl" else _read_csv(path, kind, text, words)
+
+
+def read_csv(path: Path, kind: Kind, *, words: Collection[str]) -> list[Entry]:
+    """The same of a file in CSV, whatever its name ends in."""
+    return _read_csv(path, kind, _read_text(path, kind), words)
 
 
 def _read_text(path: Path, kind: Kind) -> str:
@@ -154,9 +161,14 @@ def _read_csv(path: Path, kind: Kind, text: str, words: Collection[str]) -> list
                     "add the missing commas, or put double quotes around cells that hold a comma"
                 )
             else:
-                entries.append(Entry(_row(header, row, words), f"line {line}", header=header_at))
+                entries.append(Entry(_row(kind, header, row, words), f"line {line}", header=header_at))
             line = reader.line_num + 1
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise kind.error(
+                f"{path}, line {line}: a cell holds more than the {csv.field_size_limit():,} characters that a cell in CSV can hold; "
+                "close its quotes or shorten it, or write the file as .jsonl, where there is no limit"
+            ) from None
         raise kind.error(f"{path}, line {line}: not valid CSV ({error}), expected cells between commas; check the quotes") from None
     return entries
 
@@ -173,12 +185,12 @@ def _header(path: Path, kind: Kind, line: int, row: list[str]) -> list[str]:
     return header
 
 
-def _row(header: list[str], row: list[str], words: Collection[str]) -> dict[str, Any]:
+def _row(kind: Kind, header: list[str], row: list[str], words: Collection[str]) -> dict[str, Any]:
     data: dict[str, Any] = {}
     facts: dict[str, str] = {}
     for name, cell in zip(header, row, strict=True):
         value = cell.strip()
-        if not name.startswith("fact."):
+        if kind is not PERSONA or not name.startswith("fact."):
             # An empty cell is a missing value, never ""; it is kept as None so that an unknown column is seen in every row.
             data[name] = (value if name in words else _number(value)) if value else None
         elif value:

@@ -15,7 +15,7 @@ def explain(error: ValidationError, path: Path, model: type[BaseModel]) -> str:
     """The first problem of a file as one sentence: file, key, value, what was expected; "(and n more)" behind it."""
     # A misspelt key comes first: it explains the missing one. Where a list or a single value may stand, more is said of the value.
     first, *others = sorted(error.errors(), key=lambda one: (one["type"] != "extra_forbidden", one["type"] == "list_type"))
-    key = _key(first["loc"])
+    key = place(first["loc"])
     kind = first["type"]
     if kind == "extra_forbidden":
         known = _keys_at(model, first["loc"][:-1])
@@ -34,9 +34,9 @@ def explain(error: ValidationError, path: Path, model: type[BaseModel]) -> str:
     elif kind == "string_pattern_mismatch" and "model" in key:
         sentence = f"{key} = {first['input']!r}: expected provider:model, such as openai:gpt-4.1 or embedded:smollm2-135m"
     else:
-        sentence = f"{key} = {first['input']!r}: {_EXPECTED.get(kind, first['msg'][0].lower() + first['msg'][1:])}"
+        sentence = f"{key} = {first['input']!r}: {expected(kind, first['msg'])}"
     # A value that fits none of several types is listed once for each, and a list of which an entry is wrong beside that entry.
-    keys = {key, *(_key(e["loc"]) for e in others)}
+    keys = {key, *(place(e["loc"]) for e in others)}
     n_more = sum(not any(one.startswith((f"{other}.", f"{other}[")) for one in keys) for other in keys - {key})
     return f"{path}: {sentence}" + (f" (and {n_more} more)" if n_more else "")
 
@@ -54,7 +54,12 @@ _EXPECTED = {
 """Type of a problem -> what a person who wrote a TOML file is told."""
 
 
-def _key(loc: tuple[int | str, ...]) -> str:
+def expected(kind: str, message: str) -> str:
+    """What a person who wrote a file is told of a value: of what kind the problem is, and what pydantic says of it."""
+    return _EXPECTED.get(kind, message[0].lower() + message[1:])
+
+
+def place(loc: tuple[int | str, ...]) -> str:
     """("conditions", 1, "k") -> "conditions[2].k": entries are counted from 1, as a person counts them."""
     key = ""
     for part in loc:

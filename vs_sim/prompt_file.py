@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 import math
+import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from vs_sim.answer_match import normal
-from vs_sim.entry_files import PROMPT, Entry, read_entries
+from vs_sim.entry_files import ANSWER, PROMPT, Entry, read_csv, read_entries
 from vs_sim.errors import PromptError
+from vs_sim.explain import expected, place
 from vs_sim.records import Record
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError(f"{text!r} is blank, expected text")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_not_blank)]
 
 
 class Answer(Record, allow_inf_nan=False):
@@ -22,12 +32,12 @@ class Answer(Record, allow_inf_nan=False):
     Attributes:
         text: as it is shown in tables.
         also: other ways to say it.
-        share: its share of the reference distribution, above 0; None where there is no reference.
+        share: its share of the reference distribution, above 0 and at most 1; None where there is no reference.
     """
 
-    text: str = Field(min_length=1)
+    text: Text
     also: tuple[str, ...] = ()
-    share: float | None = Field(default=None, gt=0)
+    share: float | None = Field(default=None, gt=0, le=1, strict=True)
 
 
 class Prompt(Record):
@@ -41,7 +51,7 @@ class Prompt(Record):
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
-    text: str = Field(min_length=1)
+    text: Text
     answers: tuple[Answer, ...] = ()
     source: str | None = None
 
@@ -93,10 +103,8 @@ def load_prompts(path: str | Path) -> tuple[Prompt, ...]:
     entries = read_entries(path, PROMPT, words={"id", "text", "answers", "source", *_PUBLIC, "answer"})
     if not entries:
         raise PromptError(f"{path}: the file holds no prompt, expected at least one; add one with id and text")
-    if path.suffix.lower() == ".csv" and "text" not in (columns := entries[0].data):
-        for column, answer in _PUBLIC.items():
-            if column in columns and (answer is None or answer in columns):
-                entries = [_public(path, n, entry, column, answer) for n, entry in enumerate(entries, 1)]
+    if header := entries[0].header:
+        entries = _checked_columns(path, header, entries)
     prompts: list[Prompt] = []
     used: dict[str, str] = {}
     for entry in entries:
@@ -112,6 +120,21 @@ _PUBLIC = {"problem": "answer", "forbidden_prompt": None}
 """Column of the prompt -> column of its one right answer, as in the files of SimpleQA (arXiv 2411.04368) and StrongReject (2402.10260)."""
 
 
+def _checked_columns(path: Path, header: str, entries: list[Entry]) -> list[Entry]:
+    """The rows of a CSV file, all under our names; every row has every column."""
+    columns = list(entries[0].data)
+    if "text" not in columns:
+        for column, answer in _PUBLIC.items():
+            if column in columns and (answer is None or answer in columns):
+                return [_public(path, n, entry, column, answer) for n, entry in enumerate(entries, 1)]
+    if not {"id", "text"} <= {*columns} <= {*Prompt.model_fields}:
+        raise PromptError(
+            f"{path}, {header}: columns {columns!r}, expected id and text (and answers, source), or those of SimpleQA or StrongReject; "
+            "correct the header"
+        )
+    return entries
+
+
 def _public(path: Path, number: int, entry: Entry, column: str, answer: str | None) -> Entry:
     """A row of such a file as one of ours."""
     for name in filter(None, (column, answer)):
@@ -122,55 +145,68 @@ def _public(path: Path, number: int, entry: Entry, column: str, answer: str | No
 
 
 def _prompt(path: Path, entry: Entry) -> Prompt:
-    data = {key: value for key, value in entry.data.items() if value is not None}
+    data = {key: value for key, value in entry.data.items() if value is not None or key not in Prompt.model_fields}
     if isinstance(data.get("answers"), str):
-        data["answers"] = _answers(path.parent / data["answers"], f"{path}, {entry.place('answers')}")
+        data["answers"] = _answers(path, entry, data["answers"])
     try:
         return Prompt.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else ""
-        at = f"{path}, {entry.place(key)}"
+        key = place(first["loc"])
+        # What is wrong with a whole prompt is said of its answers.
+        at = f"{path}, {entry.place(str(first['loc'][0]) if first['loc'] else 'answers')}"
         if first["type"] == "missing":
             raise PromptError(f"{at}: the {key} is missing, expected one; add it") from None
         if first["type"] == "extra_forbidden":
-            raise PromptError(f"{at}: unknown key {key!r}, expected id, text, answers or source; rename or remove it") from None
+            known = "id, text, answers or source" if len(first["loc"]) == 1 else "text, also or share"
+            raise PromptError(f"{at}: unknown key {key!r}, expected {known}; rename or remove it") from None
         if first["type"] == "value_error":
-            raise PromptError(f"{at}: {first['ctx']['error']}") from None
-        raise PromptError(f"{at}: {key} is {str(first['input'])[:80]!r}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+            raise PromptError(f"{at}: {key}{': ' * bool(key)}{first['ctx']['error']}") from None
+        raise PromptError(f"{at}: {key} is {str(first['input'])[:80]!r}: {expected(first['type'], first['msg'])}") from None
 
 
-def _answers(path: Path, where: str) -> list[dict[str, Any]]:
+def _answers(prompts: Path, entry: Entry, name: str) -> list[dict[str, Any]]:
+    """The answers of the CSV file that a prompt names."""
+    path = prompts.parent / name
+    if not os.path.isfile(path):  # unlike that of Path, False for a name that no file can have
+        text = entry.header or name.lower().endswith(".csv")
+        advice = (
+            "correct the name or add the file" if text else f"write [{json.dumps(name[:80], ensure_ascii=False)}] for the answer itself"
+        )
+        raise PromptError(
+            f"{prompts}, {entry.place('answers')}: answers is {name[:80]!r}: a text names a CSV file beside this one, and there is none of "
+            f"that name; {advice}"
+        )
+    rows = read_csv(path, ANSWER, words={"answer", "also", "weight"})
+    if not rows:
+        raise PromptError(f"{path}: the file holds no answer, expected at least one below the header; add one")
+    columns = list(rows[0].data)
+    if "answer" not in columns or not {*columns} <= {"answer", "also", "weight"}:
+        raise PromptError(f"{path}, {rows[0].header}: columns {columns!r}, expected answer, and also or weight; correct the header")
+    weights = [_weight(path, row) for row in rows]
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise PromptError(f"{where}: answers = {path.name!r} cannot be read ({error}); expected a CSV file beside the prompts") from None
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        if "answer" not in (rows.fieldnames or ()) or not {*(rows.fieldnames or ())} <= {"answer", "also", "weight"}:
-            raise PromptError(f"{path}, line 1: columns {rows.fieldnames!r}, expected answer, and also or weight; correct the header")
-        found = [(rows.line_num, row) for row in rows]
-    except csv.Error as error:
-        raise PromptError(f"{path}, line {rows.line_num}: not valid CSV ({error}); check the quotes") from None
-    weights = [_weight(path, line, row.get("weight")) for line, row in found]
-    total = math.fsum(weight for weight in weights if weight is not None)
-    return [
-        {
-            "text": (row["answer"] or "").strip(),
-            "also": [way.strip() for way in (row.get("also") or "").split("|") if way.strip()],
-            "share": None if weight is None else weight / total,
-        }
-        for (_, row), weight in zip(found, weights, strict=True)
-    ]
+        total = math.fsum(weight for weight in weights if weight is not None)
+    except OverflowError:
+        raise PromptError(f"{path}: the weights sum to more than a number can hold; give them in a larger unit") from None
+    found: list[dict[str, Any]] = []
+    for row, weight in zip(rows, weights, strict=True):
+        if row.data["answer"] is None:
+            raise PromptError(f"{path}, {row.begins}: the answer is missing, expected one; add it, or remove the row")
+        share = None if weight is None else weight / total
+        if share == 0:
+            raise PromptError(f"{path}, {row.begins}: weight is {weight!r}, which is no share of {total!r}; leave the answer out")
+        also = [way.strip() for way in (row.data.get("also") or "").split("|") if way.strip()]
+        found.append({"text": row.data["answer"], "also": also, "share": share})
+    return found
 
 
-def _weight(path: Path, line: int, cell: str | None) -> float | None:
-    if cell is None or not cell.strip():
+def _weight(path: Path, row: Entry) -> float | None:
+    if (cell := row.data.get("weight")) is None:
         return None
     try:
         weight = float(cell)
     except ValueError:
         weight = math.nan
     if not 0 < weight < math.inf:
-        raise PromptError(f"{path}, line {line}: weight is {cell!r}, expected a number above 0; an answer that never occurs is left out")
+        raise PromptError(f"{path}, {row.begins}: weight is {cell!r}, expected a number above 0; an answer that never occurs is left out")
     return weight

@@ -45,7 +45,20 @@ HEAD = '[[prompt]]\nid = "c"\ntext = "Name one."\n'
         (HEAD + 'answers = ["?!"]\n', "nothing is left of '?!' without its signs"),
         (HEAD + 'answers = [{ text = "a", share = 0.5 }, { text = "b" }]\n', "some have a share and some have none"),
         (HEAD + 'answers = [{ text = "a", share = 0.5 }, { text = "b", share = 0.4 }]\n', "shares sum to 0.9, expected 1"),
-        (HEAD + 'answers = "none.csv"\n', "p.toml, line 4: answers = 'none.csv' cannot be read"),
+        (
+            HEAD + 'answers = "none.csv"\n',
+            "p.toml, line 4: answers is 'none.csv': a text names a CSV file beside this one",
+        ),
+        (HEAD + 'answers = "Paris"\n', """there is none of that name; write ["Paris"] for the answer itself"""),
+        ('[[prompt]]\nid = "c"\ntext = "  "\n', "p.toml, line 3: text: '  ' is blank, expected text"),
+        (HEAD + 'answers = ["a", { text = "b", share = true }]\n', "line 4: answers[2].share is 'True': expected a number"),
+        (
+            HEAD + 'answers = ["a", { text = "b", share = 1e308 }]\n',
+            "answers[2].share is '1e+308': input should be less than",
+        ),
+        (HEAD + 'answers = ["a", { text = "b", also = "c" }]\n', "line 4: answers[2].also is 'c': expected a list"),
+        (HEAD + 'answers = [{ text = "b", weight = 3 }]\n', "line 4: unknown key 'answers[1].weight', expected text, also or share"),
+        (HEAD + 'answers = [{ also = ["b"] }]\n', "line 4: the answers[1].text is missing"),
         ('[[persona]]\nid = "c"\n', "'persona' is not part of a prompt, expected [[prompt]] first"),
     ],
 )
@@ -64,6 +77,15 @@ def test_what_is_wrong_is_said(tmp_path, text, sentence):
         ("answer,weight\nParis,many\n", "line 2: weight is 'many', expected a number above 0"),
         ("answer,weight\nParis,1\nLyon,\n", "some have a share and some have none"),
         ('answer\n"Paris\n', "not valid CSV"),
+        ("answer,weight\nParis,1e308\nLyon,1e308\nNice,1e308\n", "a.csv: the weights sum to more than a number can hold"),
+        ("answer,weight\nParis,1e-300\nLyon,1e300\n", "a.csv, line 2: weight is 1e-300, which is no share of 1e+300"),
+        ("answer,weight\nParis,1\nLyon, the city,2\n", "a.csv, line 3: the row has 3 cells, expected 2 as in the header"),
+        ("answer,weight\nParis,1\nLyon\n", "a.csv, line 3: the row has 1 cells, expected 2 as in the header"),
+        ("answer,answer\nParis,Lyon\n", "a.csv, line 1: column 'answer' is there twice"),
+        ("answer,note\nParis,\n", "a.csv, line 1: columns ['answer', 'note'], expected answer, and also or weight"),
+        ("answer,also\nParis,\n,Lugdunum\n", "a.csv, line 3: the answer is missing, expected one"),
+        ("answer\n", "a.csv: the file holds no answer, expected at least one"),
+        ("answer\n" + "a" * 140_000 + "\n", "a.csv, line 2: a cell holds more than the 131,072 characters that a cell in CSV can hold"),
     ],
 )
 def test_what_is_wrong_with_answers_is_said(tmp_path, csv, sentence):
@@ -71,4 +93,28 @@ def test_what_is_wrong_with_answers_is_said(tmp_path, csv, sentence):
     (tmp_path / "a.csv").write_text(csv, "utf-8")
     with pytest.raises(PromptError) as error:
         load_prompts(tmp_path / "p.toml")
+    assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("csv", "sentence"),
+    [
+        (
+            "id,question\nc,Name one.\n",
+            "p.csv, line 1: columns ['id', 'question'], expected id and text (and answers, source), or those of SimpleQA",
+        ),
+        ("text\nName one.\n", "p.csv, line 1: columns ['text'], expected id and text"),
+        (
+            "id,text,note\nc,Name one.,\n",
+            "p.csv, line 1: columns ['id', 'text', 'note'], expected id and text (and answers, source), or those of SimpleQA",
+        ),
+        ("id,text,fact.x\nc,Name one.,\n", "p.csv, line 1: columns ['id', 'text', 'fact.x'], expected id and text"),
+        ("id,text\nc,\n", "p.csv, line 2: the text is missing"),
+        ("id,text,answers\nc,Name one.,Paris\n", "p.csv, line 2: answers is 'Paris': a text names a CSV file beside this one"),
+    ],
+)
+def test_what_is_wrong_with_a_table_of_prompts_is_said(tmp_path, csv, sentence):
+    (tmp_path / "p.csv").write_text(csv, "utf-8")
+    with pytest.raises(PromptError) as error:
+        load_prompts(tmp_path / "p.csv")
     assert sentence in str(error.value)

@@ -48,8 +48,11 @@ def test_requests_without_answers(tmp_path):
         ("metadata,problem,answer\n{},,Here\n", "x.csv, line 2: the problem is missing, expected one"),
         ("metadata,problem,answer\n{},Where?,?!\n", "x.csv, line 2: answers: nothing is left of '?!'"),
         ("category,source,forbidden_prompt\na,b,\n", "x.csv, line 2: the forbidden_prompt is missing, expected one"),
-        ("metadata,problem\n{},Where?\n", "x.csv, line 2: the id is missing, expected one; add it"),
-        ("problem,answer,text,id\nWhere?,Here,There?,a\n", "x.csv, line 2: unknown key 'problem', expected id, text"),
+        (
+            "metadata,problem\n{},Where?\n",
+            "x.csv, line 1: columns ['metadata', 'problem'], expected id and text (and answers, source), or those",
+        ),
+        ("problem,answer,text,id\nWhere?,Here,There?,a\n", "x.csv, line 1: columns ['problem', 'answer', 'text', 'id'], expected id and"),
         ("category,source,forbidden_prompt\n", "x.csv: the file holds no prompt"),
     ],
 )
