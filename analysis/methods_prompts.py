@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from analysis.methods_text import condition_sentence, models_sentence, sampling, software_sentence
+from analysis.methods_text import condition_sentence, models_sentence, sampling, software_sentence, starts
 from analysis.numbers import FEW_ON_ONE_SIDE, share
 from analysis.prompt_facts import PromptFacts
 from analysis.prose import Paragraph, cite, counted, listed, named
@@ -39,7 +39,7 @@ def methods(
         Paragraph(heading="Askings", text=" ".join([*([note] if note else []), *_askings(facts)])),
         *(Paragraph(heading=name.capitalize(), text=SAID[name](facts, of)) for name, of in measured.items() if name in SAID),
         Paragraph(heading="Resampling", text=f"All resampling uses {N_RESAMPLES:,} resamples and seed {facts.study['seed']}."),
-        Paragraph(heading="Software", text=software_sentence(facts.versions, facts.commits)),
+        Paragraph(heading="Software", text=software_sentence(facts.ran)),
         Paragraph(heading="Not recorded", text=_unknown(facts)),
     ]
 
@@ -90,10 +90,9 @@ def _own(study: Mapping[str, Any]) -> bool:
 
 def _generation(facts: PromptFacts) -> list[str]:
     study = facts.study
-    when = "no attempt is recorded" if facts.first is None else f"attempts were started between {facts.first} and {facts.last} (UTC)"
     return [
         models_sentence(facts.returned),
-        f"Replies were generated in {counted(facts.n_starts, 'start')} of the run; {when}.",
+        f"Replies were generated in {starts(facts.ran)}.",
         f"Temperature {sampling(study, 'temperature')}, top-p {sampling(study, 'top_p')}"
         + (", unless a condition names its own; " if _own(study) else "; ")
         + f"an answer was cut off at a number of tokens computed from {study.get('reply_words', 'an unrecorded number of')} words a reply.",
@@ -266,9 +265,9 @@ SAID: dict[str, Callable[[PromptFacts, Sequence[Any]], str]] = {
 def _unknown(facts: PromptFacts) -> str:
     study = facts.study
     unknown = [f"the name that the provider returned for {named(model)}" for model, names in facts.returned.items() if not names]
-    if not facts.commits:
+    if not facts.ran.commits:
         unknown.append("the git commit of the software")
-    if not facts.endpoints and any(not model.startswith(("embedded:", "scripted:")) for model in facts.returned):
+    if not facts.ran.endpoints and any(not model.startswith(("embedded:", "scripted:")) for model in facts.returned):
         unknown.append("the address of an endpoint (the provider's own, or an environment variable's)")
     unknown += [
         f"{key.replace('_p', '-p')}, where it is the provider's default" for key in ("temperature", "top_p") if study.get(key) == "default"

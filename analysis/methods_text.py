@@ -10,7 +10,7 @@ from analysis.grid import Grid
 from analysis.numbers import FEW_ON_ONE_SIDE, amount, cleaning_rule, share, zero
 from analysis.prose import Paragraph, cite, counted, listed, named
 from analysis.results_text import incomplete
-from analysis.run_facts import Asked, RunFacts, schemas
+from analysis.run_facts import Asked, Ran, RunFacts, schemas
 from vs_sim.export.markdown import first_few
 from vs_sim.records import is_person
 
@@ -51,7 +51,7 @@ def methods(grid: Grid, facts: RunFacts, note: str = "", shown: Collection[str] 
         Paragraph(heading="Conversations", text=" ".join([*([note] if note else []), *_conversations(facts)])),
         Paragraph(heading="Comparison", text=" ".join(_comparison(grid))),
         *(Paragraph(heading=name.capitalize(), text=text) for name, text in FURTHER.items() if name in shown),
-        Paragraph(heading="Software", text=software_sentence(facts.software, facts.commits)),
+        Paragraph(heading="Software", text=software_sentence(facts.ran)),
     ]
     unknown = _unknown(facts)
     text = f"The records do not hold: {'; '.join(unknown)}. " if unknown else ""
@@ -125,11 +125,9 @@ def _conditions_note() -> str:
 
 def _generation(facts: RunFacts) -> list[str]:
     study = facts.study
-
-    when = "no attempt is recorded" if facts.first is None else f"attempts were started between {facts.first} and {facts.last} (UTC)"
     sentences = [
         models_sentence(facts.returned),
-        f"Conversations were generated in {counted(facts.n_starts, 'start')} of the run; {when}.",
+        f"Conversations were generated in {starts(facts.ran)}.",
         f"Temperature {sampling(study, 'temperature')}, top-p {sampling(study, 'top_p')}; "
         f"at most {study['rounds']} rounds (a message of each), "
         f"at least {study.get('min_rounds', 'an unrecorded number of')} before a mutual goodbye ends a dialogue; messages of at most "
@@ -291,19 +289,25 @@ def _against_humans(grid: Grid) -> list[str]:
     ]
 
 
-def software_sentence(versions: Mapping[str, Sequence[str]], commits: Sequence[str]) -> str:
-    """Package -> versions, and the commits of the code, as a sentence."""
-    used = [f"{named(package)} {listed(found)}" for package, found in versions.items()]
-    changed = [commit.replace("-dirty", " with uncommitted changes") for commit in commits]
+def starts(ran: Ran) -> str:
+    """How often a run was started, and when, for the end of a sentence."""
+    when = "no attempt is recorded" if ran.first is None else f"attempts were started between {ran.first} and {ran.last} (UTC)"
+    return f"{counted(ran.n_starts, 'start')} of the run; {when}"
+
+
+def software_sentence(ran: Ran) -> str:
+    """Packages with their versions, and the commits of the code, as a sentence."""
+    used = [f"{named(package)} {listed(found)}" for package, found in ran.versions.items()]
+    changed = [commit.replace("-dirty", " with uncommitted changes") for commit in ran.commits]
     said = f"git commit {listed(changed)}" if changed else "no git commit is recorded"
     return f"Versions: {', '.join(used) or 'none recorded'}; {said}."
 
 
 def _unknown(facts: RunFacts) -> list[str]:
     found = [f"the name that the provider returned for {named(model)}" for model, names in facts.returned.items() if not names]
-    if not facts.commits or facts.n_without_commit:
-        found.append(f"the git commit of {facts.n_without_commit} of {facts.n_starts} starts")
-    if not facts.endpoints and any(not model.startswith(("embedded:", "scripted:", "human:")) for model in facts.returned):
+    if not facts.ran.commits or facts.ran.n_without_commit:
+        found.append(f"the git commit of {facts.ran.n_without_commit} of {facts.ran.n_starts} starts")
+    if not facts.ran.endpoints and any(not model.startswith(("embedded:", "scripted:", "human:")) for model in facts.returned):
         found.append("the address of an endpoint (the provider's own, or an environment variable's)")
     found += [f"temperature and top-p, where {key} is the provider's default" for key in _defaults(facts.study)]
     return found

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from analysis.run_facts import Cell, addresses_of, cell_of, versions_of
+from analysis.run_facts import Cell, Ran, cell_of, ran
 from vs_sim.budget import Spend, cost
 from vs_sim.records import PromptSpec, Record, Responses
 from vs_sim.run_options import Price
@@ -43,11 +43,7 @@ class PromptFacts(Record):
         returned: model as named in the study -> names that the provider returned for it; empty if it returned none.
         n_read: askings that gave candidates; n_repaired: those of them of which something was repaired to read them.
         repairs: name of a repair -> askings that needed it.
-        first, last: when the first and the last attempt of an asking started, ISO 8601, UTC; None if none did.
-        n_starts: times the run was started.
-        versions: package -> versions, over all starts, without what the run did not use: the library of embedded models.
-        commits: git commits of the code, over all starts.
-        endpoints: addresses under which models were reached, over all starts.
+        ran: when and on what it ran.
     """
 
     study: dict[str, Any]
@@ -57,12 +53,7 @@ class PromptFacts(Record):
     n_read: int
     n_repaired: int
     repairs: dict[str, int]
-    first: str | None
-    last: str | None
-    n_starts: int
-    versions: dict[str, tuple[str, ...]]
-    commits: tuple[str, ...]
-    endpoints: tuple[str, ...]
+    ran: Ran
 
     @property
     def n_planned(self) -> int:
@@ -102,8 +93,6 @@ def prompt_facts(
     run = (starts[-1].get("run") or {}) if starts else {}
     prices = {name: Price.model_validate(price) for name, price in (run.get("prices") or {}).items()}
     spent = _spent(journal, prices, returned)
-    began = sorted(record.started for record in records)
-    embedded = any(model.startswith("embedded:") for model in returned)
     return PromptFacts(
         study=dict(manifest["study"]),
         cells=tuple(cell_of(condition, model, specs, done) for (condition, model), specs in groups.items()),
@@ -112,12 +101,7 @@ def prompt_facts(
         n_read=len(read),
         n_repaired=sum(map(bool, repairs)),
         repairs=dict(Counter(name for names in repairs for name in sorted(names)).most_common()),
-        first=began[0] if began else None,
-        last=began[-1] if began else None,
-        n_starts=len(starts),
-        versions={package: found for package, found in versions_of(starts).items() if found and (embedded or package != "xllamacpp")},
-        commits=tuple(dict.fromkeys(commit for start in starts if (commit := start.get("git_commit")))),
-        endpoints=tuple(dict.fromkeys(addresses_of(starts))),
+        ran=ran(starts, (record.started for record in records), returned),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.compare import unit_of
 from analysis.numbers import amount
-from analysis.run_facts import RunFacts, schemas
+from analysis.run_facts import Ran, RunFacts, schemas
 from vs_sim.export.markdown import first_few
 from vs_sim.scenario import scale_of
 
@@ -22,7 +22,7 @@ def alerts(facts: RunFacts) -> tuple[str, ...]:
     reasons = ", ".join(f"{kind} {count:,}" for kind, count in why.most_common())
     if n and complete == n:
         return ()
-    if facts.first is None:
+    if facts.ran.first is None:
         return (f"This run is empty: {n:,} conversations are planned, none has been recorded. There is nothing to compare.",)
     if complete == 0:
         return (f"No conversation of this run is complete: of {n:,} planned, {reasons}. There is nothing to compare.",)
@@ -53,13 +53,21 @@ def design(facts: RunFacts) -> tuple[tuple[str, str], ...]:
         **{name: study.get(key) for key, name in _KEYS.items()},
         "JSON schema": schemas(study) if "json_schema" in study else None,
         "Margins of equivalence": ", ".join(_margin(study, name, value) for name, value in (study.get("margins") or {}).items()),
-        "Run": None if facts.first is None else _when(facts.first) + ("" if facts.first == facts.last else f" to {_when(str(facts.last))}"),
         "Answers of models": _answers(facts),
-        "Versions": ", ".join(f"{package} {' and '.join(found)}" for package, found in facts.software.items()),
-        "Commit of the software": ", ".join(facts.commits) or "not known",
-        "Digest of the prompts": study.get("prompts_sha256"),
+        **rows_of(facts.ran, study),
     }
     return tuple((name, str(value)) for name, value in shown.items() if value not in (None, ""))
+
+
+def rows_of(ran: Ran, study: Mapping[str, Any]) -> dict[str, str | None]:
+    """What the design of any run ends with: when it ran, and on which software."""
+    when = None if ran.first is None else _when(ran.first) + ("" if ran.first == ran.last else f" to {_when(str(ran.last))}")
+    return {
+        "Run": when,
+        "Versions": ", ".join(f"{package} {' and '.join(found)}" for package, found in ran.versions.items()),
+        "Commit of the software": ", ".join(ran.commits) or "not known",
+        "Digest of the prompts": study.get("prompts_sha256"),
+    }
 
 
 _KEYS = {

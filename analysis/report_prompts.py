@@ -14,6 +14,7 @@ from analysis.prompt_facts import PromptFacts, Spent
 from analysis.quality import Quality
 from analysis.refusals import Refusals
 from analysis.report import PROMPT_COLUMNS, Block
+from analysis.report_facts import rows_of
 from analysis.run_facts import schemas
 from analysis.side_by_side import MethodTest, u_text
 from analysis.uncertainty import Interval
@@ -31,7 +32,7 @@ def alerts(facts: PromptFacts, note: str) -> tuple[str, ...]:
     n, complete = facts.n_planned, facts.n_complete
     reasons = ", ".join(f"{kind} {count:,}" for kind, count in facts.missing.most_common())
     found = [note] if note else []
-    if facts.first is None:
+    if facts.ran.first is None:
         found.append(f"This run is empty: {n:,} askings are planned, none has been recorded. There is nothing to compare.")
     elif complete == 0:
         found.append(f"No asking of this run is complete: of {n:,} planned, {reasons}. Only what counts refusals can be told.")
@@ -66,12 +67,9 @@ def design(facts: PromptFacts) -> tuple[tuple[str, str], ...]:
         "Tokens": _tokens(facts.spent),
         "Dollars": _dollars(facts.spent),
         "Read without repair": _read(facts),
-        "Endpoints": ", ".join(facts.endpoints),
-        "Run": None if facts.first is None else _when(facts.first) + ("" if facts.first == facts.last else f" to {_when(str(facts.last))}"),
-        "Starts": f"{facts.n_starts:,}",
-        "Versions": ", ".join(f"{package} {' and '.join(found)}" for package, found in facts.versions.items()),
-        "Commit of the software": ", ".join(facts.commits) or "not known",
-        "Digest of the prompts": study.get("prompts_sha256"),
+        "Endpoints": ", ".join(facts.ran.endpoints),
+        "Starts": f"{facts.ran.n_starts:,}",
+        **rows_of(facts.ran, study),
     }
     return tuple((name, str(value)) for name, value in shown.items() if value not in (None, ""))
 
@@ -112,10 +110,6 @@ def _read(facts: PromptFacts) -> str | None:
         return None
     repairs = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in facts.repairs.items())
     return f"{facts.n_read - facts.n_repaired:,} of {facts.n_read:,} askings" + (f" (repairs: {repairs})" if repairs else "")
-
-
-def _when(iso: str) -> str:
-    return iso[:16].replace("T", " ") + " UTC"
 
 
 def conditions_table(facts: PromptFacts, n_askings: Mapping[str, int]) -> Table:

@@ -62,6 +62,49 @@ class Asked(Record):
     n_decisions_above: int
 
 
+class Ran(Record):
+    """When and on what a run ran.
+
+    Attributes:
+        first, last: when the first and the last attempt of what was planned started, ISO 8601, UTC; None if none did.
+        n_starts: times the run was started.
+        versions: package -> versions, over all starts, without what the run did not use: the library of embedded models.
+        commits: git commits of the code, over all starts.
+        n_without_commit: starts that record none.
+        endpoints: addresses under which models were reached, over all starts.
+    """
+
+    first: str | None
+    last: str | None
+    n_starts: int
+    versions: dict[str, tuple[str, ...]]
+    commits: tuple[str, ...]
+    n_without_commit: int
+    endpoints: tuple[str, ...]
+
+
+def ran(starts: Sequence[Mapping[str, Any]], began: Iterable[str], models: Iterable[str]) -> Ran:
+    """Reads it.
+
+    Args:
+        starts: of the run, as in its manifest.
+        began: when each attempt that is recorded started.
+        models: that were asked.
+    """
+    times = sorted(began)
+    embedded = any(model.startswith("embedded:") for model in models)
+    commits = [start.get("git_commit") for start in starts]
+    return Ran(
+        first=times[0] if times else None,
+        last=times[-1] if times else None,
+        n_starts=len(starts),
+        versions={package: found for package, found in _versions(starts).items() if found and (embedded or package != "xllamacpp")},
+        commits=tuple(dict.fromkeys(commit for commit in commits if commit)),
+        n_without_commit=sum(not commit for commit in commits),
+        endpoints=tuple(dict.fromkeys(_addresses(starts))),
+    )
+
+
 class RunFacts(Record):
     """A run as its records tell it.
 
@@ -72,12 +115,7 @@ class RunFacts(Record):
         returned: model as named in the study -> names that the provider returned for it; empty if it returned none.
         asked: how each condition and model answered, in the order of the plan.
         ended: why dialogues ended -> complete conversations.
-        first, last: when the first and the last attempt of a conversation started, ISO 8601, UTC; None if none did.
-        n_starts: times the run was started.
-        versions: package -> versions, over all starts; a start without it gives none.
-        commits: git commits of the code, over all starts.
-        n_without_commit: starts that record none.
-        endpoints: addresses under which models were reached, over all starts.
+        ran: when and on what it ran.
     """
 
     study: dict[str, Any]
@@ -88,13 +126,7 @@ class RunFacts(Record):
     returned: dict[str, tuple[str, ...]]
     asked: tuple[Asked, ...]
     ended: dict[str, int]
-    first: str | None
-    last: str | None
-    n_starts: int
-    versions: dict[str, tuple[str, ...]]
-    commits: tuple[str, ...]
-    n_without_commit: int
-    endpoints: tuple[str, ...]
+    ran: Ran
 
     @property
     def n_planned(self) -> int:
@@ -105,12 +137,6 @@ class RunFacts(Record):
     def n_complete(self) -> int:
         """Conversations of which nothing is owed."""
         return sum(cell.n_complete for cell in self.cells)
-
-    @property
-    def software(self) -> dict[str, tuple[str, ...]]:
-        """Package -> versions, without what the run did not use: the library of embedded models."""
-        embedded = any(model.startswith("embedded:") for model in self.returned)
-        return {package: found for package, found in self.versions.items() if found and (embedded or package != "xllamacpp")}
 
     @property
     def incomplete(self) -> list[Cell]:
@@ -142,11 +168,8 @@ def run_facts(
     for call in calls:
         if call.model_returned is not None:
             returned.setdefault(call.model, set()).add(call.model_returned)
-    starts = manifest["starts"]
     persuadees = {spec.persuadee: spec.human_cents for spec in planned}
     answers = _answers(journal)
-    began = sorted(t.started for t in transcripts)
-    commits = [start.get("git_commit") for start in starts]
     return RunFacts(
         study=dict(manifest["study"]),
         cells=tuple(cell_of(condition, model, specs, done) for (condition, model), specs in groups.items()),
@@ -156,13 +179,7 @@ def run_facts(
         returned={name: tuple(sorted(names)) for name, names in returned.items()},
         asked=tuple(_asked(condition, model, specs, done, answers) for (condition, model), specs in groups.items()),
         ended=dict(sorted(Counter(t.stop_reason.value for t in complete).items())),
-        first=began[0] if began else None,
-        last=began[-1] if began else None,
-        n_starts=len(starts),
-        versions=versions_of(starts),
-        commits=tuple(dict.fromkeys(commit for commit in commits if commit)),
-        n_without_commit=sum(not commit for commit in commits),
-        endpoints=tuple(dict.fromkeys(addresses_of(starts))),
+        ran=ran(manifest["starts"], (t.started for t in transcripts), returned),
     )
 
 
@@ -251,8 +268,8 @@ def _asked(
     )
 
 
-def versions_of(starts: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """Package -> its versions over the starts of a run, as in `RunFacts`."""
+def _versions(starts: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Package -> its versions over the starts of a run; a start without it gives none."""
     found: dict[str, dict[str, None]] = {}
     for start in starts:
         for package, version in (start.get("versions") or {}).items():
@@ -262,7 +279,7 @@ def versions_of(starts: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...
     return {package: tuple(versions) for package, versions in found.items()}
 
 
-def addresses_of(starts: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def _addresses(starts: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     """Addresses under which models were reached, as the starts of a run name them."""
     for start in starts:
         run = start.get("run") or {}

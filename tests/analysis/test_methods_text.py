@@ -16,7 +16,7 @@ from analysis.prose import cited, latex, markdown
 from analysis.report import measured_block
 from analysis.report_facts import design
 from analysis.results_text import results
-from analysis.run_facts import RunFacts, run_facts, schemas
+from analysis.run_facts import RunFacts, ran, run_facts, schemas
 from analysis.samples import donations, human_cents, no_humans
 from analysis.tables import render
 from tests.runs import DONATION, MODEL, call, spec, transcript, written
@@ -138,11 +138,10 @@ def test_of_many_names_that_a_provider_returned_the_first_few_stand_in_report_an
         assert f"{MODEL} (returned as {expected})." in markdown("M", methods(grid, many)).replace("\\", "")
 
 
-def test_a_library_that_no_model_of_the_run_used_is_not_named(donation: Any) -> None:
-    versions = {"scipy": ("1.15.0",), "xllamacpp": ("1",)}
-    facts = donation[3].model_copy(update={"versions": versions})
-    assert facts.software == {"scipy": ("1.15.0",)}
-    assert facts.model_copy(update={"returned": {"embedded:small": ()}}).software == versions
+def test_a_library_that_no_model_of_the_run_used_is_not_named() -> None:
+    starts = [{"versions": {"scipy": "1.15.0", "xllamacpp": "1"}}]
+    assert ran(starts, [], [MODEL]).versions == {"scipy": ("1.15.0",)}
+    assert ran(starts, [], [MODEL, "embedded:small"]).versions == {"scipy": ("1.15.0",), "xllamacpp": ("1",)}
 
 
 def test_tables_name_the_shares_with_exact_intervals(donation: Any, other: Any) -> None:

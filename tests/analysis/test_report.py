@@ -21,7 +21,7 @@ from analysis.report import Block, Report, RunPart, comparison_lines
 from analysis.report_facts import alerts
 from analysis.report_page import page, table_rows, visible, write
 from analysis.report_transcripts import PER_PART, Packed, Recorded, pack, packed
-from analysis.run_facts import Cell, RunFacts
+from analysis.run_facts import Cell, Ran, RunFacts
 from analysis.samples import Arm, no_humans
 from tests.report_runs import HOSTILE, Page, hostile, unpacked
 from vs_sim.errors import InputError
@@ -308,13 +308,12 @@ def test_intervals_stand_below_their_numbers() -> None:
 
 def facts(n: int, complete: int, missing: dict[str, int], first: str | None = "2026-01-01T00:00:00+00:00") -> RunFacts:
     nothing: dict[str, Any] = dict.fromkeys(
-        ("n_persuaders", "n_persuadees", "n_matched", "n_starts", "n_without_commit"),
+        ("n_persuaders", "n_persuadees", "n_matched"),
         0,
     )
     cell = Cell(condition="vs", model="m", n_planned=n, n_complete=complete, missing=missing)
-    return RunFacts(
-        study={}, cells=(cell,), asked=(), returned={}, ended={}, first=first, last=first, versions={}, commits=(), endpoints=(), **nothing
-    )
+    of = Ran(first=first, last=first, n_starts=0, versions={}, commits=(), n_without_commit=0, endpoints=())
+    return RunFacts(study={}, cells=(cell,), asked=(), returned={}, ended={}, ran=of, **nothing)
 
 
 @pytest.mark.parametrize(
