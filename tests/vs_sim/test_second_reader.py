@@ -187,19 +187,16 @@ def test_two_readers_do_not_write_at_the_same_time(read, tmp_path):
 
 def test_a_reader_that_is_told_to_stop_keeps_what_was_asked_and_asks_nothing_more(endpoint, tmp_path):
     folder = folder_of(tmp_path / "run", {f"c{i}": OPEN for i in range(20)})
-    endpoint.reply, endpoint.delay_s = fits, 0.1
 
     async def told():
-        drain = asyncio.Event()
+        drain, loop = asyncio.Event(), asyncio.get_running_loop()
 
-        async def tell():
-            while not endpoint.bodies:
-                await asyncio.sleep(0.01)
-            drain.set()
+        def reply(body):
+            loop.call_soon_threadsafe(drain.set)
+            return fits(body)
 
-        reading = read_stated(folder, "openai:reader", run=RunOptions(base_url=endpoint.url, concurrency=2), drain=drain)
-        result, _ = await asyncio.gather(reading, tell())
-        return result
+        endpoint.reply = reply
+        return await read_stated(folder, "openai:reader", run=RunOptions(base_url=endpoint.url, concurrency=2), drain=drain)
 
     result = asyncio.run(told())
     assert (result.drained, result.capped, result.stopped) == (True, False, "told to stop; what was under way is kept")
