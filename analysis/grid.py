@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.compare import Comparison, compare
+from analysis.compare import compare
+from analysis.comparison import Comparison
 from analysis.multiplicity import adjusted
 from analysis.numbers import FEW
 from analysis.pairs import PairedComparison, compare_pairs

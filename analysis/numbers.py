@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from analysis.compare import Comparison
+    from analysis.comparison import Comparison
     from analysis.metric import Equivalence
     from vs_sim.scenario import Scale
 

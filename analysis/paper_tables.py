@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analysis.compare import Comparison, exact_shares
+from analysis.compare import exact_shares
+from analysis.comparison import Comparison
 from analysis.grid import Grid, too_few
 from analysis.latex import Table
 from analysis.metric import Metric

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis.compare import Comparison
+from analysis.comparison import Comparison
 from analysis.numbers import share
 from vs_sim.scenario import Scale
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.compare import Comparison
+from analysis.comparison import Comparison
 from analysis.grid import Grid
 from analysis.numbers import amount, equivalence, interval, number, p_value, zero
 from analysis.prose import Paragraph, counted, named

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.compare import Comparison, exact_shares
+from analysis.compare import exact_shares
+from analysis.comparison import Comparison
 from analysis.grid import Grid, too_few
 from analysis.metric import Metric
 from analysis.numbers import NONE, above_zero, cell, cleaning_rule, equivalence, exact_note, number, p_value, zero

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.compare import Comparison
+from analysis.comparison import Comparison
 from analysis.grid import Grid, compare_all
 from analysis.language import Speech, language, speeches
 from analysis.measure import Measured

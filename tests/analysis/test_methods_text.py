@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from analysis.compare import Comparison, exact_shares
+from analysis.compare import exact_shares
+from analysis.comparison import Comparison
 from analysis.grid import Grid, compare_all
 from analysis.measure import Quantity, measure
 from analysis.measure import render as render_measured

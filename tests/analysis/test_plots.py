@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.compare import Comparison, compare
+from analysis.compare import compare
+from analysis.comparison import Comparison
 from analysis.figure_files import GREY, save
 from analysis.plots import STYLES, figure, pages
 from analysis.samples import Arm, human_cents

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.compare import Comparison, compare
+from analysis.compare import compare
+from analysis.comparison import Comparison
 from analysis.plots_forest import draw_forest, forest, metrics, rows
 from analysis.samples import Arm, human_sample
 

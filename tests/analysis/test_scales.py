@@ -3,7 +3,8 @@
 import pytest
 
 from analysis import paper_tables
-from analysis.compare import Comparison, compare
+from analysis.compare import compare
+from analysis.comparison import Comparison
 from analysis.grid import Grid, compare_all
 from analysis.plots import figure
 from analysis.plots_forest import forest
