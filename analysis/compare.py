@@ -16,7 +16,6 @@ from analysis.distance import (
     cramer_von_mises_of,
     ks_of,
     l1_bins_of,
-    l1_per_dialogue,
     mean_of,
     mean_positive_of,
     median_of,
@@ -25,6 +24,7 @@ from analysis.distance import (
     tabulate,
     wasserstein_of,
 )
+from analysis.matched import l1_to_matched
 from analysis.metric import Equivalence, Metric
 from analysis.numbers import FEW_ON_ONE_SIDE
 from analysis.samples import NO_HUMANS, Arm, Cents, Cleaning, HumanSample
@@ -33,19 +33,16 @@ from analysis.uncertainty import (
     Floor,
     Interval,
     bootstrap_clusters,
-    bootstrap_ratio,
     bootstrap_table,
     difference_of_intervals,
     distance_interval,
     effective_number,
-    matched_floor,
     noise_floors,
     numbered,
     percentile_interval,
     permutation_ps,
     share_interval,
 )
-from vs_sim.human.reference import person
 from vs_sim.scenario import Scale
 
 Summary = Callable[[Cents, Any], Floats]
@@ -166,7 +163,7 @@ def compare(arm: Arm, human: HumanSample, *, seed: int, margins: Mapping[str, fl
         )
         if name in margins and alike:
             equivalences.append(_equivalence(metric, margins[name], within))
-    matched, n_matched = _matched(arm, human, rng_matched, n_resamples)
+    matched, n_matched = l1_to_matched(arm, human, rng_matched, n_resamples)
     metrics.append(matched)
 
     return Comparison(
@@ -310,50 +307,6 @@ def _equivalence(metric: Metric, margin: float, interval: Interval | None) -> Eq
 
 def _known(value: Floats) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _matched(arm: Arm, people: HumanSample, rng: np.random.Generator, n_resamples: int) -> tuple[Metric, int]:
-    """`l1_per_dialogue` with everything beside it, and the number of matched pairs; a pair goes if the rule drops either side."""
-    most = people.scale.high
-    pairs = [
-        (simulated, human, persona)
-        for simulated, human, persona in zip(arm.cents.tolist(), arm.human_cents, arm.personas, strict=True)
-        if arm.which == "actual" and human is not None and not (people.cleaning == "drop" and max(simulated, human) > most)
-    ]
-    if not pairs:
-        return Metric(name="l1_per_dialogue", unit="dollars" if people.scale.money else people.scale.unit), 0
-    simulated = np.array([s for s, _, _ in pairs], dtype=np.int64)
-    human = np.array([h for _, h, _ in pairs], dtype=np.int64)
-    if people.cleaning == "cap":
-        simulated, human = np.minimum(simulated, most), np.minimum(human, most)
-    people_of = numbered([person(p) for _, _, p in pairs])
-    interval = bootstrap_ratio(np.abs(simulated - human) / 100, people_of, rng=rng, n_resamples=n_resamples)
-    low, high = _ends(interval)
-    each = {persona: h for (_, _, persona), h in zip(pairs, human.tolist(), strict=True)}  # a persona's conversations share one human
-    floor: Floor = matched_floor(np.array(list(each.values()), dtype=np.int64), rng=rng, n_resamples=n_resamples)
-    median = int(np.median(human))
-    return Metric(
-        name="l1_per_dialogue",
-        unit="dollars",
-        value=l1_per_dialogue(simulated, human),
-        low=low,
-        high=high,
-        floor_mean=floor.mean,
-        floor_q95=floor.q95,
-        baseline_zero=l1_per_dialogue(np.full_like(human, people.scale.low), human),
-        baseline_median=l1_per_dialogue(np.full_like(human, median), human),
-        baseline_shuffled=shuffled_l1(human),
-    ), len(pairs)
-
-
-def shuffled_l1(human: Cents) -> float:
-    """Mean of `l1_per_dialogue` over all orders in which the matched humans can be shuffled, in dollars: exact, without drawing.
-
-    Each human is equally likely to land on each, so the mean is that over all pairs, counted from the distribution function.
-    """
-    support, counts = np.unique(human, return_counts=True)
-    below = np.cumsum(shares(counts))[:-1]
-    return float(2 * (below * (1 - below) * np.diff(support)).sum() / 100)
 
 
 def clean(cents: Cents, cleaning: Cleaning, scale: Scale) -> tuple[Cents, Sequence[bool]]:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.compare import compare, shuffled_l1
+from analysis.compare import compare
 from analysis.distance import l1_per_dialogue
 from analysis.grid import compare_all
+from analysis.matched import shuffled_l1
 from analysis.samples import Arm, human_cents, human_sample
 from analysis.tables import render
 
