@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import json
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from vs_sim.study import load_study
 from vs_sim.writer import Writer
 
 MODEL = "openai:talker"
+HOSTILE = 'scripted:do$na_t%i\\on{}&#~^"|中<b>[@x]`'
+"""The name of a model that must command nothing, wherever it stands."""
 DONATION = load_scenario(DEFAULT).model_dump(mode="json")
 """The scenario as a manifest has it."""
 STUDY: dict[str, Any] = {
@@ -93,3 +97,15 @@ def written(
 
     asyncio.run(write())
     return path
+
+
+def spoilt(run: Path, out: Path, model: str, spoil: Callable[[list[dict[str, Any]]], None]) -> Path:
+    """A copy of a run in which that model is named `HOSTILE`; `spoil` changes the records, of which the last is then left out."""
+    shutil.copytree(run, out)
+    for path in [out / "manifest.json", *out.glob("*/*.jsonl")]:
+        path.write_text(path.read_text("utf-8").replace(model, json.dumps(HOSTILE, ensure_ascii=True)[1:-1]), "utf-8")
+    (file,) = (out / "transcripts").glob("*.jsonl")
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    spoil(rows)
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]), "utf-8")
+    return out

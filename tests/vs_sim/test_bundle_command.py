@@ -20,14 +20,13 @@ from analysis.paper_tables import tables
 from analysis.run_facts import run_facts
 from analysis.tables import write_csv
 from tests.conftest import DIRECT, StudyFolder
-from tests.runs import scripted
+from tests.runs import HOSTILE, scripted, spoilt
 from vs_sim.commands.people import grid_of, machinery_note
 from vs_sim.reask import recorded_study
 from vs_sim.replay import read_journal, replay
 from vs_sim.store import RunFolder
 
 Command = Callable[..., tuple[int, str, str]]
-HOSTILE = 'scripted:do$na_t%i\\on{}&#~^"|中<b>[@x]`'
 TAU = {"name": "vs tau, k = 4", "method": "vs_standard", "k": 4, "tau": 0.3}
 
 
@@ -40,16 +39,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def hostile(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same run of a model with a hostile name; one conversation failed and one was not run."""
-    folder = tmp_path_factory.mktemp("hostile") / "run"
-    shutil.copytree(run, folder)
-    for path in [folder / "manifest.json", *folder.glob("*/*.jsonl")]:
-        path.write_text(path.read_text("utf-8").replace("scripted:donation", json.dumps(HOSTILE, ensure_ascii=True)[1:-1]), "utf-8")
-    (file,) = (folder / "transcripts").glob("*.jsonl")
-    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    failed = {"kind": "ReplyError:no_candidates", "message": "none", "step": "t001", "raw": None}
-    rows[0] |= {"decision": None, "stop_reason": "error", "failure": failed}
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]), "utf-8")
-    return folder
+
+    def spoil(rows: list[dict[str, Any]]) -> None:
+        failed = {"kind": "ReplyError:no_candidates", "message": "none", "step": "t001", "raw": None}
+        rows[0] |= {"decision": None, "stop_reason": "error", "failure": failed}
+
+    return spoilt(run, tmp_path_factory.mktemp("hostile") / "run", "scripted:donation", spoil)
 
 
 @pytest.fixture(scope="module")

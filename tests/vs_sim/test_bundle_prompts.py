@@ -27,6 +27,7 @@ from analysis.quality import judged
 from analysis.refusals import refusals
 from analysis.reliability import reliabilities
 from tests.prompt_studies import RULES, PromptStudyFolder
+from tests.runs import HOSTILE, spoilt
 from vs_sim.cli import main
 from vs_sim.commands.measures import parts_of, prompt_study_of
 from vs_sim.kinds import load_any
@@ -37,7 +38,6 @@ from vs_sim.run import run_study
 from vs_sim.store import RunFolder
 
 Command = Callable[..., tuple[int, str, str]]
-HOSTILE = 'scripted:do$na_t%i\\on{}&#~^"|中<b>[@x]`'
 PROMPTS = """
 [[prompt]]
 id = "city"
@@ -71,18 +71,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def hostile(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same run with a model of a hostile name; one asking failed and one was not run."""
-    folder = tmp_path_factory.mktemp("hostile") / "run"
-    shutil.copytree(run, folder)
+
+    def spoil(rows: list[dict[str, Any]]) -> None:
+        keys = ("condition", "prompt", "replicate")
+        rows.sort(key=lambda row: (row["spec"]["model"] == HOSTILE, *(row["spec"][key] for key in keys)))
+        failed = {"kind": "ReplyError:no_candidates", "message": "none", "step": "t000", "raw": None}
+        rows[-2] |= {"distribution": None, "drawn": None, "failure": failed}
+
     name = json.loads((run / "manifest.json").read_text("utf-8"))["study"]["models"][1]
-    for path in [folder / "manifest.json", *folder.glob("*/*.jsonl")]:
-        path.write_text(path.read_text("utf-8").replace(name, json.dumps(HOSTILE, ensure_ascii=True)[1:-1]), "utf-8")
-    (file,) = (folder / "transcripts").glob("*.jsonl")
-    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    rows.sort(key=lambda row: (row["spec"]["model"] == HOSTILE, row["spec"]["condition"], row["spec"]["prompt"], row["spec"]["replicate"]))
-    failed = {"kind": "ReplyError:no_candidates", "message": "none", "step": "t000", "raw": None}
-    rows[-2] |= {"distribution": None, "drawn": None, "failure": failed}
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]), "utf-8")
-    return folder
+    return spoilt(run, tmp_path_factory.mktemp("hostile") / "run", name, spoil)
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests import human_data
 from tests.conftest import DIRECT, KEY, Command, StudyFolder
 from tests.endpoint import Endpoint
+from tests.odd_texts import LISTS
 from tests.runs import DONATION, MODEL, call, scripted, spec, transcript, written
 from vs_sim.columns import DICTIONARIES, dictionary, frame, rows_of, whole_characters
 from vs_sim.errors import HumanDataError, InputError
@@ -107,34 +107,8 @@ def test_tables_are_the_same_from_parquet_jsonl_and_csv(run: Run, tmp_path: Path
         pd.testing.assert_frame_equal(again, expected, check_exact=True)
 
 
-odd = [
-    "",
-    "=1+1",
-    "-2",
-    "@x",
-    "NA",
-    'a "b", c',
-    "a\nb",
-    "a\r\nb",
-    "\r",
-    "\0",
-    "\ud800",
-    "\u202eabc",
-    "\x85\u2028",
-    " ",
-    ",",
-    '""',
-    "\ufeff",
-]
-texts = st.lists(
-    st.text(st.characters(), max_size=20) | st.text(st.characters(categories=["Cs", "Cc"]), max_size=3) | st.sampled_from(odd),
-    min_size=1,
-    max_size=5,
-)
-
-
 @settings(max_examples=30, deadline=None)
-@given(texts)
+@given(LISTS)
 def test_hostile_text_comes_back_as_it_was(said: list[str]) -> None:
     expected = [whole_characters(text) for text in said]
     with tempfile.TemporaryDirectory() as folder:

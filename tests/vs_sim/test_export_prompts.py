@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from tests.odd_texts import LISTS, ODD
 from tests.prompt_runs import STUDY, asking, replied, written
 from tests.runs import call
 from vs_sim.columns import DICTIONARIES, dictionary, frame, rows_of, whole_characters
@@ -22,25 +22,6 @@ from vs_sim.load import Run, load_run
 from vs_sim.records import Failure
 
 TABLES = DICTIONARIES["prompt"].tables
-ODD = [
-    "",
-    "=1+1",
-    "-2",
-    "@x",
-    "NA",
-    'a "b", c',
-    "a\nb",
-    "a\r\nb",
-    "\r",
-    "\0",
-    "\ud800",
-    "\u202eabc",
-    "\x85\u2028",
-    " ",
-    ",",
-    '""',
-    "\ufeff",
-]
 HELD = [text for text in ODD if text != "\ud800"]
 """What a run folder can hold: a reply with half a character is unreadable, and fails."""
 FAILED = Failure(kind="ReplyError:no_candidates", message="nothing\nin it", step="t000", raw="?")
@@ -87,13 +68,7 @@ def run_of_candidates(path: Path, said: list[str]) -> Run:
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    st.lists(
-        st.text(st.characters(), max_size=20) | st.text(st.characters(categories=["Cs", "Cc"]), max_size=3) | st.sampled_from(ODD),
-        min_size=1,
-        max_size=5,
-    )
-)
+@given(LISTS)
 def test_hostile_replies_come_back_as_they_were(said: list[str]) -> None:
     expected = [whole_characters(text) for text in said]
     with tempfile.TemporaryDirectory() as name:
