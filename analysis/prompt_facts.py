@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from analysis.run_facts import Cell, Ran, cell_of, ran
+from analysis.run_facts import Facts, cell_of, ran
 from vs_sim.budget import Spend, cost
 from vs_sim.records import PromptSpec, Record, Responses
 from vs_sim.run_options import Price
@@ -33,37 +33,19 @@ class Spent(Record):
     without_price: tuple[str, ...]
 
 
-class PromptFacts(Record):
+class PromptFacts(Facts):
     """A run of prompts as its records tell it.
 
     Attributes:
-        study: the study, as in the manifest.
-        cells: the askings of every condition and model, in the order of the plan.
         spent: what its answers took.
-        returned: model as named in the study -> names that the provider returned for it; empty if it returned none.
         n_read: askings that gave candidates; n_repaired: those of them of which something was repaired to read them.
         repairs: name of a repair -> askings that needed it.
-        ran: when and on what it ran.
     """
 
-    study: dict[str, Any]
-    cells: tuple[Cell, ...]
     spent: Spent
-    returned: dict[str, tuple[str, ...]]
     n_read: int
     n_repaired: int
     repairs: dict[str, int]
-    ran: Ran
-
-    @property
-    def n_planned(self) -> int:
-        """Askings planned."""
-        return sum(cell.n_planned for cell in self.cells)
-
-    @property
-    def n_complete(self) -> int:
-        """Askings that gave candidates."""
-        return sum(cell.n_complete for cell in self.cells)
 
     @property
     def missing(self) -> Counter[str]:
@@ -87,7 +69,7 @@ def prompt_facts(
     for spec in planned:
         groups.setdefault(spec.arm, []).append(spec)
     read = [record.distribution for record in records if record.distribution is not None]
-    repairs = [{*one.repairs, *(name for c in one.candidates for name in c.repairs)} for one in read]
+    repairs = [sorted(one.mended) for one in read]
     returned: dict[str, set[str]] = {spec.model: set() for spec in planned}
     starts = manifest["starts"]
     run = (starts[-1].get("run") or {}) if starts else {}
@@ -100,7 +82,7 @@ def prompt_facts(
         returned={name: tuple(sorted(names)) for name, names in returned.items()},
         n_read=len(read),
         n_repaired=sum(map(bool, repairs)),
-        repairs=dict(Counter(name for names in repairs for name in sorted(names)).most_common()),
+        repairs=dict(Counter(name for names in repairs for name in names).most_common()),
         ran=ran(starts, (record.started for record in records), returned),
     )
 

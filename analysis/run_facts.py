@@ -105,38 +105,46 @@ def ran(starts: Sequence[Mapping[str, Any]], began: Iterable[str], models: Itera
     )
 
 
-class RunFacts(Record):
-    """A run as its records tell it.
+class Facts(Record):
+    """What the records of a run of either kind tell of it.
 
     Attributes:
         study: the study, as in the manifest.
         cells: conditions and models in the order of the plan.
-        n_persuaders, n_persuadees, n_matched: personas that the plan uses; persuadees of them that are matched to a human.
         returned: model as named in the study -> names that the provider returned for it; empty if it returned none.
-        asked: how each condition and model answered, in the order of the plan.
-        ended: why dialogues ended -> complete conversations.
         ran: when and on what it ran.
     """
 
     study: dict[str, Any]
     cells: tuple[Cell, ...]
-    n_persuaders: int
-    n_persuadees: int
-    n_matched: int
     returned: dict[str, tuple[str, ...]]
-    asked: tuple[Asked, ...]
-    ended: dict[str, int]
     ran: Ran
 
     @property
     def n_planned(self) -> int:
-        """Conversations planned."""
+        """Conversations, or askings, planned."""
         return sum(cell.n_planned for cell in self.cells)
 
     @property
     def n_complete(self) -> int:
-        """Conversations of which nothing is owed."""
+        """Those of them of which nothing is owed."""
         return sum(cell.n_complete for cell in self.cells)
+
+
+class RunFacts(Facts):
+    """A run of dialogues as its records tell it.
+
+    Attributes:
+        n_persuaders, n_persuadees, n_matched: personas that the plan uses; persuadees of them that are matched to a human.
+        asked: how each condition and model answered, in the order of the plan.
+        ended: why dialogues ended -> complete conversations.
+    """
+
+    n_persuaders: int
+    n_persuadees: int
+    n_matched: int
+    asked: tuple[Asked, ...]
+    ended: dict[str, int]
 
     @property
     def incomplete(self) -> list[Cell]:
@@ -249,7 +257,7 @@ def _asked(
     found = [done[spec.id] for spec in specs if spec.id in done]
     turns = [turn.distribution for t in found for turn in t.turns if turn.distribution is not None]
     decisions = [t.decision.distribution for t in found if t.decision is not None and t.decision.distribution is not None]
-    repairs = [{*d.repairs, *(name for c in d.candidates for name in c.repairs)} for d in turns]
+    repairs = [sorted(d.mended) for d in turns]
     own = [answers[spec.id] for spec in specs if spec.id in answers]
     return Asked(
         condition=condition,
@@ -260,7 +268,7 @@ def _asked(
         n_turns=len(turns),
         n_decisions=len(decisions),
         n_repaired=sum(map(bool, repairs)),
-        repairs=dict(Counter(name for names in repairs for name in sorted(names)).most_common()),
+        repairs=dict(Counter(name for names in repairs for name in names).most_common()),
         n_turns_tau=sum(d.above_tau is not None for d in turns),
         n_turns_above=sum(bool(d.above_tau) for d in turns),
         n_decisions_tau=sum(d.above_tau is not None for d in decisions),
