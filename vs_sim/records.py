@@ -123,6 +123,15 @@ class VerbalizedDistribution(Record):
         return self
 
     @property
+    def mended(self) -> frozenset[str]:
+        """Repairs made on the distribution or a candidate, and ``"asked_again"``; empty if it was read as asked, at the first request.
+
+        A sum other than 1 is no damage: it is what was verbalized.
+        """
+        repairs = {*self.repairs, *(name for c in self.candidates for name in c.repairs)} - {"normalised_sum"}
+        return frozenset(repairs | ({"asked_again"} if any(".again" in call.step for call in self.calls) else set()))
+
+    @property
     def probabilities(self) -> tuple[float, ...]:
         """Normalised probabilities, in the order of the candidates."""
         return tuple(c.probability for c in self.candidates)

@@ -195,7 +195,7 @@ def status(run: str | Path) -> Status:
             if not is_person(row["call"]["model"]):
                 calls.append(row["call"])
             begun.add(row["conversation"])
-    repairs = [_repairs(distribution) for one in transcripts.values() for distribution in _drawn(one)]
+    repairs = [sorted(distribution.mended) for one in transcripts.values() for distribution in _drawn(one)]
     n_planned = Counter(map(arm_name, planned))
     n_begun = Counter(arm_name(spec) for spec in planned if spec.id in begun and spec.id not in transcripts)
     n_complete = Counter(arm_name(t.spec) for t in transcripts.values() if t.complete)
@@ -279,12 +279,6 @@ def _span(minutes: float) -> str:
 def _last_written(folder: RunFolder) -> str | None:
     times = [path.stat().st_mtime for part in ("journal", "transcripts") for path in (folder.path / part).glob("*.jsonl")]
     return datetime.fromtimestamp(max(times), UTC).isoformat(timespec="seconds") if times else None
-
-
-def _repairs(distribution: VerbalizedDistribution) -> set[str]:
-    """Names of what was mended; a sum other than 1 is no damage, it is what was verbalized."""
-    found = {*distribution.repairs, *(r for c in distribution.candidates for r in c.repairs)} - {"normalised_sum"}
-    return found | ({"asked_again"} if any(".again" in call.step for call in distribution.calls) else set())
 
 
 _FIRST_ROUND = ("t000", "t001")  # as `vs_sim.graph.step_name` writes them, which is too heavy to import here
