@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from analysis.numbers import FEW_ON_ONE_SIDE
 from analysis.replies import Floats, Replies
-from analysis.uncertainty import Floor, Interval, distance_interval, percentile_interval
+from analysis.uncertainty import Floor, Interval, percentile_interval, share_interval
 from vs_sim.records import Record
 
 
@@ -32,11 +33,14 @@ class Coverage(Record):
             wide side (Efron and Stein 1981); between 0 and `n_answers`; None where it is the same whichever asking is left out.
         n_found_by_chance: how many as many independent draws from the reference (where there is none, from equal shares) find, mean.
         precision: share of the candidates that give a right answer.
-        precision_interval: 95 %, over the askings; None for a single asking.
+        precision_interval: 95 %, over the askings; exact (Clopper and Pearson) at their number where fewer than 10 of them give something
+            right, or something wrong; None for a single asking.
         kl: Kullback-Leibler divergence of the answers from the reference, in nats, over replies that give a right answer; None without
             a reference or such replies. Answers that were not given count as 0, so that no smoothing is needed.
-        kl_interval: 95 %, over the askings, corrected for what resampling adds; None likewise.
-        kl_floor: divergence of as many independent draws from the reference: mean, and 95 % quantile.
+        kl_interval: 95 %, over the askings that give a right answer, for the divergence that ever more of them would have, see
+            `_kl_interval`; None likewise, and where all of them but one, at most, give the same.
+        kl_floor: divergence of as many independent draws from the reference as replies give a right answer: mean, and 95 % quantile. Lists
+            that do not repeat themselves, or come with weights, can lie below.
         shares: right answer -> its share of the replies that give a right answer, as one is drawn; those that were not given are not in it.
         chi_square: Pearson's statistic of the drawn replies against the reference; None likewise.
         chi_square_n: the drawn replies that give a right answer.
@@ -114,15 +118,12 @@ def coverage(
     own = given_right / given_right.sum() if right.any() else given_right
     kl = kl_interval = floor = chi = chi_p = None
     times = _times(len(per_asking), rng, n_resamples)
-    drawn = which[[i for i in given.drawn if i < n]] if len(which) else which
+    drawn = np.array([index.get(match(given.texts[i]) or "", -1) for i in given.drawn[: len(per_asking)]], dtype=np.int64)
     drawn = drawn[drawn >= 0]
     if shares is not None and right.any():
         kl = kl_divergence(own, shares)
-        if times is not None:
-            sums = times @ per_asking
-            sums = sums[sums.sum(axis=1) > 0]
-            kl_interval = distance_interval([kl_divergence(row / row.sum(), shares) for row in sums], kl, None)
         floor = _floor([kl_divergence(row / row.sum(), shares) for row in rng.multinomial(int(right.sum()), shares, n_resamples)])
+        kl_interval = _kl_interval(per_asking, shares, floor)
     if shares is not None and len(drawn):
         counts = np.bincount(drawn, minlength=len(answers)).astype(float)
         chi = float(pearson(counts, shares))
@@ -141,7 +142,7 @@ def coverage(
         n_found_interval=_found_interval(per_asking > 0),
         n_found_by_chance=float(np.sum(1 - (1 - equal) ** len(which))),
         precision=float(right.mean()) if len(which) else None,
-        precision_interval=None if times is None else percentile_interval((times @ n_right) / (times @ n_all)),
+        precision_interval=None if times is None else _precision_interval(n_right, n_all, times),
         kl=kl,
         kl_interval=kl_interval,
         kl_floor=floor,
@@ -169,6 +170,45 @@ def _found_interval(gave: npt.NDArray[np.bool_]) -> Interval | None:
         return None
     half = float(stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
     return Interval(max(0.0, found - half), min(float(gave.shape[1]), found + half))
+
+
+def _kl_interval(per_asking: Floats, shares: Floats, floor: Floor) -> Interval | None:
+    """Interval of the divergence by Student's t with the jackknife over the askings, of askings x answers: their weights.
+
+    The divergence of few replies is too high: answers that they leave out would still have come. The lower end is therefore lowered by
+    twice the jackknife's estimate of that, which finds about half of it where many answers came once; and reaches 0 where independent
+    draws from the reference are often as far from it.
+
+    Args:
+        per_asking: weights of the right answers.
+        shares: of the reference.
+        floor: of the divergence.
+
+    Source:
+        Quenouille (1956), Tukey (1958); for the entropy of species, of which the divergence is the mirror, Zahl (1977).
+    """
+    some = per_asking[per_asking.sum(axis=1) > 0]
+    n, total = len(some), per_asking.sum(axis=0)
+    alike = np.unique(some.round(9), axis=0, return_counts=True)[1]
+    if n - alike.max() < 2:
+        return None
+    kl = kl_divergence(total / total.sum(), shares)
+    left = np.clip(total - some, 0, None)
+    without = np.array([kl_divergence(row / row.sum(), shares) for row in left])
+    half = float(stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
+    excess = max(0.0, (n - 1) * (float(without.mean()) - kl))
+    return Interval(0.0 if kl <= floor.q95 else max(0.0, kl - 2 * excess - half), kl + half)
+
+
+def _precision_interval(n_right: Floats, n_all: Floats, times: Floats | None) -> Interval | None:
+    """Interval of the share of right candidates, of their number and that of all in each asking."""
+    if times is None:
+        return None
+    n = len(n_all)
+    if min(np.count_nonzero(n_right), np.count_nonzero(n_right < n_all)) < FEW_ON_ONE_SIDE:
+        # Wider than needed where candidates of an asking are not all right or all wrong.
+        return share_interval(n * n_right.sum() / n_all.sum(), n)
+    return percentile_interval((times @ n_right) / (times @ n_all), n=n)
 
 
 def _times(n: int, rng: np.random.Generator, n_resamples: int) -> Floats | None:

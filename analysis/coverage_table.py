@@ -34,7 +34,8 @@ _NOTES = (
     "found: different right answers among the candidates; by chance: what as many independent draws from the reference (from equal shares "
     "where there is none) find. right: share of the candidates that give a right answer.",
     "KL: divergence of the distribution of a drawn reply from the reference, over right answers; intervals (95 %) are over the askings and "
-    "corrected for what resampling adds. floor: what as many independent draws from the reference score, mean and 95 % quantile.",
+    "reach down by what few replies add to it; none where one asking at most differs. floor: what as many independent draws from the "
+    "reference score, mean and 95 % quantile; lists that hardly repeat themselves can lie below.",
 )
 
 

@@ -170,7 +170,7 @@ def _coverage(facts: PromptFacts, found: Sequence[Any]) -> str:
         )
     how = "those of the number of different answers are by Student's t with the jackknife over the askings"
     if any(one.kl_interval is not None for one in found):
-        how += ", and those of the divergence are corrected for what resampling adds"
+        how += ", and so are those of the divergence, whose lower end is lowered by what few replies add to it"
     return " ".join([*sentences, f"{_OVER_ASKINGS}; {how}."])
 
 

@@ -88,6 +88,45 @@ def test_interval_of_what_is_found_holds_it_at_least_as_often_as_promised():
     assert 0.94 <= np.mean(held) <= 0.995
 
 
+@pytest.mark.parametrize(("n_askings", "k"), [(60, 1), (12, 5), (6, 10)])
+def test_interval_of_the_divergence_holds_that_of_ever_more_askings(n_askings, k):
+    rng = np.random.default_rng(8)
+    names = [str(i) for i in range(50)]
+    reference = 1 / np.arange(1, 51)
+    reference /= reference.sum()
+    base = reference**2 / np.sum(reference**2)  # answers pile up on the frequent ones
+    lists = rng.random((2000, 50)) ** (1 / base)
+    lists = np.argsort(-lists, axis=1)[:, :k]  # k different ones, one after another by their shares
+    truth = kl_divergence(np.bincount(lists.ravel(), minlength=50) / lists.size, reference)
+    held = []
+    for _ in range(120):
+        given = of([{names[i]: 1 / k for i in one} for one in lists[rng.integers(2000, size=n_askings)]])
+        one = coverage(given, names, dict(zip(names, reference, strict=True)), lambda text: text, n=100, seed=1, n_resamples=100)
+        assert one.kl is not None and one.kl_interval is not None
+        assert one.kl_interval.low <= one.kl <= one.kl_interval.high
+        held.append(one.kl_interval.low <= truth <= one.kl_interval.high)
+    assert np.mean(held) >= 0.93
+
+
+def test_a_single_asking_that_differs_shows_no_uncertainty_of_the_divergence():
+    assert found(of([{"a": 1.0}] * 9 + [{"a": 0.5, "b": 0.5}, {"wrong": 1.0}])).kl_interval is None
+    assert found(of([{"a": 1.0}] * 9 + [{"a": 0.5, "b": 0.5}, {"c": 1.0}])).kl_interval is not None
+
+
+def test_interval_of_the_precision_is_exact_where_few_askings_are_wrong():
+    all_right = found(of([{"a": 0.5, "b": 0.5}] * 12)).precision_interval
+    assert all_right == pytest.approx((0.025 ** (1 / 12), 1.0))
+    some_wrong = found(of([{"a": 1.0}] * 40 + [{"wrong": 1.0}] * 20)).precision_interval
+    theirs = stats.bootstrap((np.repeat([1.0, 0.0], [40, 20]),), np.mean, method="percentile", rng=np.random.default_rng(1))
+    assert some_wrong == pytest.approx(theirs.confidence_interval, abs=0.025)
+
+
+def test_every_asking_that_is_looked_at_has_its_drawn_reply_tested():
+    one = found(of([{"a": 0.5, "b": 0.5}, {"a": 0.5, "c": 0.5}, {"b": 1.0}], drawn=[1, 1, 0]), n=3)
+    assert one.n_replies == 3
+    assert one.chi_square_n == 2, "the one drawn of the second stands behind the third candidate"
+
+
 def test_nothing_found_is_missing_not_zero():
     one = found(of([{"wrong": 1.0}, {"no": 1.0}]))
     assert (one.kl, one.kl_floor, one.chi_square, one.chi_square_p) == (None, None, None, None)
