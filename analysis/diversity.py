@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
+from scipy import stats
 
 from analysis.language import words
 from analysis.replies import Floats, Ints, Replies
@@ -31,7 +32,7 @@ class Diversity(Record):
         n_without: prompts of the study that have fewer.
         by_prompt: prompt -> its diversity, 0 (all the same) to about 1 (unrelated).
         mean: over those prompts; None if there are none.
-        interval: 95 %, over the askings of each prompt; None where nothing varies.
+        interval: 95 %, over the askings of each prompt, widened for few; None where a prompt has a single asking, or nothing varies.
         ratio: mean divided by that of the first condition, over the prompts that both have; None for the first one.
         ratio_interval: 95 %, likewise.
     """
@@ -128,20 +129,33 @@ def diversities(
         arms.setdefault((one.model, one.condition), []).append(one)
     values: dict[tuple[str, str], dict[str, float]] = {}
     resampled: dict[tuple[str, str], dict[str, Floats]] = {}
+    n_askings_of: dict[tuple[str, str], dict[str, int]] = {}
     for arm, group in arms.items():
-        values[arm], resampled[arm] = {}, {}
+        values[arm], resampled[arm], n_askings_of[arm] = {}, {}, {}
         for one in group:
             if len(one.texts[:n]) < 2:
                 continue
             asking = one.asking[:n]
-            n_askings = int(asking.max()) + 1
+            n_askings = n_askings_of[arm][one.prompt] = int(asking.max()) + 1
             table = distances(one.texts[:n])
             values[arm][one.prompt] = float(mean_distance(table, asking, np.ones((1, n_askings)))[0])
             times = rng.multinomial(n_askings, np.full(n_askings, 1 / n_askings), n_resamples).astype(float)
             between = n_askings / max(1, n_askings - 1)
             resampled[arm][one.prompt] = mean_distance(table, asking, times, between=between)
     firsts = {model: next(arm for arm in arms if arm[0] == model) for model, _ in arms}
-    return [_diversity(measure, arm, group, values, resampled, firsts[arm[0]], n) for arm, group in arms.items()]
+    return [_diversity(measure, arm, group, values, resampled, n_askings_of, firsts[arm[0]], n) for arm, group in arms.items()]
+
+
+def _level(n_askings: Sequence[int]) -> float | None:
+    """Level at which resamples have to be cut for an interval of 95 %, from the askings of each prompt; None if one has a single asking.
+
+    Resampling n askings varies by (n - 1) / n of what it should, and what is known of it has n - 1 degrees of freedom, those of all
+    prompts together: as in `analysis.uncertainty.percentile_interval`, where there is one set of people.
+    """
+    if min(n_askings) < 2:
+        return None
+    freedom = sum(n_askings) - len(n_askings)
+    return 1 - 2 * float(stats.norm.sf(stats.t.isf(0.025, freedom) * np.sqrt(sum(n_askings) / freedom)))
 
 
 def _diversity(
@@ -150,19 +164,25 @@ def _diversity(
     group: Sequence[Replies],
     values: dict[tuple[str, str], dict[str, float]],
     resampled: dict[tuple[str, str], dict[str, Floats]],
+    n_askings: dict[tuple[str, str], dict[str, int]],
     first: tuple[str, str],
     n: int,
 ) -> Diversity:
     own = values[arm]
     both = [prompt for prompt in own if prompt in values[first]] if arm != first else []
     base = float(np.mean([values[first][prompt] for prompt in both])) if both else 0.0
-    ratio = ratio_interval = None
+    ratio = ratio_interval = interval = None
+    if own and (level := _level([*n_askings[arm].values()])) is not None:
+        interval = percentile_interval(np.mean(list(resampled[arm].values()), axis=0), level)
     if base > 0:
         ratio = float(np.mean([own[prompt] for prompt in both])) / base
         of_both = [np.mean([resampled[one][prompt] for prompt in both], axis=0) for one in (arm, first)]
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios = of_both[0] / of_both[1]
-        ratio_interval = percentile_interval(np.where(np.isfinite(ratios), ratios, np.nan))
+        levels = [_level([n_askings[one][prompt] for prompt in both]) for one in (arm, first)]
+        known = [level for level in levels if level is not None]
+        if len(known) == len(levels):  # as wide as the condition with fewer askings needs
+            ratio_interval = percentile_interval(np.where(np.isfinite(ratios), ratios, np.nan), max(known))
     return Diversity(
         measure=measure,
         condition=arm[1],
@@ -174,7 +194,7 @@ def _diversity(
         n_without=len(group) - len(own),
         by_prompt=own,
         mean=float(np.mean(list(own.values()))) if own else None,
-        interval=percentile_interval(np.mean(list(resampled[arm].values()), axis=0)) if own else None,
+        interval=interval,
         ratio=ratio,
         ratio_interval=ratio_interval,
     )

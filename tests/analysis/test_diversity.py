@@ -107,6 +107,31 @@ def test_only_as_many_replies_as_asked_for_are_looked_at():
     assert (found.n_replies, found.mean) == (2, 0.0)
 
 
+def test_two_lists_a_prompt_have_an_interval_that_covers_their_diversity():
+    rng, inside = np.random.default_rng(6), 0
+    shares = 1 / np.arange(1, 31)
+    shares /= shares.sum()
+
+    def unequal(texts):
+        return (np.array(texts)[:, None] != np.array(texts)).astype(float)
+
+    def lists():
+        return [[str(i) for i in rng.choice(30, 10, replace=False, p=shares)] for _ in range(2)]
+
+    truth = np.mean([unequal([*itertools.chain(*lists())]).sum() / (20 * 19) for _ in range(3000)])
+    for seed in range(120):
+        of = [arm("s", *lists(), prompt=str(prompt)) for prompt in range(8)]
+        (found,) = diversities("words", of, unequal, n=20, seed=seed, n_resamples=200)
+        inside += found.interval.low <= truth <= found.interval.high
+    assert inside >= 114
+
+
+def test_a_prompt_with_a_single_asking_leaves_the_interval_unknown():
+    several, single = [arm("s", ["a", "b"], ["a", "c"], ["d", "e"])], [arm("s", ["a", "b", "c"], prompt="q")]
+    assert diversities("words", several, in_words, n=10, seed=1)[0].interval is not None
+    assert diversities("words", several + single, in_words, n=10, seed=1)[0].interval is None
+
+
 def test_the_interval_covers_the_diversity_of_the_source():
     rng, inside = np.random.default_rng(4), 0
     for seed in range(200):
