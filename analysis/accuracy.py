@@ -29,7 +29,7 @@ class Accuracy(Record):
         condition, model: of the study.
         n_planned, n_askings: askings of the plan, and those that gave candidates.
         n_tied: of these, askings with several candidates of the highest weight, as in every list without stated probabilities.
-        n_replies: candidates that were looked at for `any_right`, of all prompts; equal candidates of an asking are one.
+        n_replies: candidates that were looked at for `any_right`, of all prompts; one that a model gave twice counts twice.
         n_prompts, n_without: prompts with at least one reply, and those without.
         top_1: share of the askings of a prompt whose candidate of the highest weight is right; of tied candidates, the share of them that
             is right, as if one were drawn. The reply itself for methods of one reply.

@@ -22,7 +22,7 @@ class MethodTest(Record):
         n_prompts: prompts.
         difference: mean of the prompts' differences; None without prompts.
         t, t_p: paired t-test, two-sided; None below two prompts, or where all differences are the same.
-        u, u_p: Mann-Whitney U of both samples of prompts, two-sided; None below two prompts.
+        u, u_p: Mann-Whitney U of both samples of prompts, two-sided; None below two prompts, its p also where all are the same.
     """
 
     measure: str
@@ -53,7 +53,8 @@ def _test(one: Diversity, base: Diversity) -> MethodTest:
     a, b = (np.array([of.by_prompt[prompt] for prompt in both]) for of in (one, base))
     t = t_p = u = u_p = None
     if len(both) > 1:
-        u, u_p = (float(value) for value in stats.mannwhitneyu(a, b, alternative="two-sided"))
+        u, p = (float(value) for value in stats.mannwhitneyu(a, b, alternative="two-sided"))
+        u_p = None if np.isnan(p) else p  # of two samples without any variation
         if np.ptp(a - b) > 1e-12:
             t, t_p = (float(value) for value in stats.ttest_rel(a, b))
     return MethodTest(

@@ -46,6 +46,9 @@ def test_too_little_for_a_test_has_none():
     (same,) = method_tests([arm("direct", a=0.1, b=0.2), arm("vs", a=0.2, b=0.3)])
     assert same.t is None, "all differences are the same"
     assert same.u is not None
+    (flat,) = method_tests([arm("direct", a=0.5, b=0.5), arm("vs", a=0.5, b=0.5)])
+    assert (flat.u, flat.u_p) == (2.0, None), "nothing varies"
+    assert render_tests([flat]).endswith("U 2, p -")
 
 
 def test_columns_fit_a_terminal_and_hold_every_reply():
