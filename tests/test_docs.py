@@ -197,6 +197,19 @@ def test_the_reference_is_written_from_the_code(tmp_path: Path) -> None:
     assert "(vs_sim.study.md) | study.toml -> Study" in (reference / "modules.md").read_text("utf-8")
 
 
+def test_each_study_that_ships_has_a_page_with_question_protocol_command_and_result(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", f"import build, pathlib; build.write(pathlib.Path({str(tmp_path)!r}))"], cwd=DOCS, check=True)
+    pages = {page.stem: page.read_text("utf-8") for page in (tmp_path / "pages" / "studies").glob("*.md")}
+    folders = {path.parent.name for path in (DOCS.parent.parent / "experiments").glob("*/study.toml")}
+    assert set(pages) >= folders
+    for name, text in pages.items():
+        assert f'"studies/{name}.md"' in (tmp_path / "zensical.toml").read_text("utf-8")
+        for _, target in re.findall(r"\[([^]]+)\]\(([^)]+)\)", text):
+            assert target.startswith("https://") or (tmp_path / "pages" / "studies" / target).is_file(), f"{name}: {target}"
+        for part in ("Question", "Command", "Result"):
+            assert part in text, f"{name}: no {part.lower()}"
+
+
 def test_nothing_is_built_where_something_else_lies(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     (mine / "pages").mkdir(parents=True)

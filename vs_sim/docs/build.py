@@ -2,15 +2,17 @@
 
 Pages open from the folder; the search box needs a server: `python -m http.server -b 127.0.0.1 -d DIR/site`.
 
-The pages are the Markdown files in `pages`. The reference is written here, from what the code says of itself, so that it is never behind:
-one page per public module from its docstrings, and the command line from its `--help`.
+The pages are the Markdown files in `pages`, and a page for each study that ships: its README. The reference is written here, from what the
+code says of itself, so that it is never behind: one page per public module from its docstrings, and the command line from its `--help`.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,6 +66,28 @@ def _with_verbs(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPa
                 yield from _with_verbs(verb)
 
 
+def studies(pages: Path) -> list[str]:
+    """Put the README of every study that ships among the pages; returns their entries of the navigation.
+
+    A link to another study leads to its page; one to a file of the checkout, which is no part of the site, becomes the file's path.
+    """
+    pages.mkdir()
+    entries = []
+    for readme in sorted((CHECKOUT / "experiments").glob("*/README.md")):
+        text, folder = readme.read_text("utf-8"), readme.parent
+        title = text.partition("\n")[0].removeprefix("# ")
+
+        def place(link: re.Match[str], folder: Path = folder) -> str:
+            target = Path(os.path.normpath(folder / link[2]))
+            if (target / "README.md").is_file() and target.parent == CHECKOUT / "experiments":
+                return f"[{link[1]}]({target.name}.md)"
+            return f"`{target.relative_to(CHECKOUT).as_posix()}`"
+
+        (pages / f"{folder.name}.md").write_text(re.sub(r"\[([^]]+)\]\((?!https?:)([^)]+)\)", place, text), "utf-8")
+        entries.append(f"{{ {json.dumps(title)} = {json.dumps(f'studies/{folder.name}.md')} }},")
+    return entries
+
+
 def write(folder: Path) -> Path:
     """Put everything that the site is built from into a folder: pages, reference and configuration; returns the configuration.
 
@@ -81,6 +105,7 @@ def write(folder: Path) -> Path:
     if pages.exists():
         shutil.rmtree(pages)
     shutil.copytree(HERE / "pages", pages)
+    shipped = studies(pages / "studies")
     reference = pages / "reference"
     reference.mkdir()
     (reference / "commands.md").write_text(commands(), "utf-8")
@@ -99,7 +124,8 @@ def write(folder: Path) -> Path:
     for package, names in entries.items():
         nav.append(f'{{ "{package}" = [' + ", ".join(f'{{ "{name}" = "reference/{name}.md" }}' for name in names) + "] },")
     settings = (HERE / "zensical.toml").read_text("utf-8")
-    settings = settings.replace("MODULES", "\n    ".join(nav)).replace("CHECKOUT", CHECKOUT.as_posix())
+    settings = settings.replace("MODULES", "\n    ".join(nav)).replace("STUDIES", "\n    ".join(shipped))
+    settings = settings.replace("CHECKOUT", CHECKOUT.as_posix())
     configuration = folder / "zensical.toml"
     configuration.write_text(settings, "utf-8")
     return configuration
