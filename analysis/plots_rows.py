@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -163,6 +163,17 @@ def dot_marker(style: Style, known: bool) -> dict[str, Any]:
     """How a point looks: filled with an interval, hollow without."""
     look = marker(style, 5.4 if style.marker in "PX" else 4.4)
     return look if known else {**look, "markerfacecolor": "white", "markeredgecolor": style.color, "markeredgewidth": 1.0}
+
+
+def said_intervals(known: Collection[bool]) -> str:
+    """What the bars of some points are, and that hollow points have none.
+
+    Args:
+        known: for each point whether it has an interval.
+    """
+    if not any(known):
+        return "no intervals (hollow points)"
+    return "95 % intervals over the askings" + ("" if all(known) else " (hollow points have none)")
 
 
 def _draw(ax: Axes, block: Block, panel: int) -> None:

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from analysis.plots import FONT, HUMAN_EDGE, MAX_ARMS, SMALL, STYLES, WIDTH_INCHES, Style, marker, plain
-from analysis.plots_rows import tick
+from analysis.plots import FONT, HUMAN_EDGE, MAX_ARMS, SMALL, STYLES, WIDTH_INCHES, Style, plain
+from analysis.plots_rows import dot_marker, said_intervals, tick
 from analysis.size_gains import Gain
 from vs_sim.terminal import shortened
 
@@ -46,7 +46,8 @@ def figure(found: Sequence[Gain]) -> Figure:
     n_rows = -(-len(measures) // columns)
     said = "Parameters in billions: " + "; ".join(f"{size:g}: {model}" for size, model in models)
     bases = ", ".join(dict.fromkeys(one.base for one in found))
-    said += f". The first condition: {bases}. 95 % intervals over the askings. Grey: no difference."
+    bars = said_intervals([one.interval is not None for one in found])
+    said += f". The first condition: {bases}. {bars[0].upper()}{bars[1:]}. Grey: no difference."
     notes = textwrap.wrap(said, 125)
     legend_columns = 1 if max(map(len, names)) > 50 else 2 if max(map(len, names)) > 24 else 4
     foot = 0.45 + 0.14 * -(-len(names) // legend_columns) + 0.08 + 0.12 * len(notes)
@@ -70,7 +71,10 @@ def figure(found: Sequence[Gain]) -> Figure:
             parse_math=False,
         )
         ax.set_xlabel("parameters, billions", labelpad=2)
-    handles = [Line2D([], [], color=styles[one].color, linestyle=styles[one].dashes, linewidth=1.3, **_mark(styles[one])) for one in names]
+    handles = [
+        Line2D([], [], color=styles[one].color, linestyle=styles[one].dashes, linewidth=1.3, **dot_marker(styles[one], True))
+        for one in names
+    ]
     look: dict[str, Any] = {
         "frameon": False,
         "borderpad": 0.1,
@@ -100,8 +104,8 @@ def _draw(ax: Axes, found: Sequence[Gain], styles: dict[str, Style], sizes: Sequ
         shift = max(span, 1.5) ** ((names.index(name) - (len(names) - 1) / 2) * 0.014)  # beside each other, not on top of each other
         at, style = [one.billions * shift for one in own], styles[name]
         ax.plot(at, [one.value for one in own], color=style.color, linestyle=style.dashes, linewidth=1.3, zorder=3)
-        ax.plot(at, [one.value for one in own], linestyle="", clip_on=False, zorder=4, **_mark(style))
         for x, one in zip(at, own, strict=True):
+            ax.plot([x], [one.value], linestyle="", clip_on=False, zorder=4, **dot_marker(style, one.interval is not None))
             if one.interval is not None:
                 ax.plot([x, x], one.interval, color=style.color, linewidth=1.0, solid_capstyle="butt", zorder=3)
     ax.set_xlim(min(sizes) / max(span, 1.5) ** 0.12, max(sizes) * max(span, 1.5) ** 0.12)
@@ -121,7 +125,3 @@ def _apart(sizes: Sequence[float], least: float) -> list[float]:
         if size / found[-1] >= least:
             found.append(size)
     return found
-
-
-def _mark(style: Style) -> dict[str, Any]:
-    return marker(style, 4.6)

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.plots import FONT, SMALL, STYLES, WIDTH_INCHES, Style, marker, plain
-from analysis.plots_rows import MOST_CHARACTERS, tick
+from analysis.levels import Level
+from analysis.plots import FONT, SMALL, STYLES, WIDTH_INCHES, Style, plain
+from analysis.plots_rows import MOST_CHARACTERS, dot_marker, said_intervals, tick
 from analysis.sweep_effects import Panel
 from analysis.sweep_table import AXIS_NAMES
 from vs_sim.terminal import shortened
@@ -31,6 +32,11 @@ def pages(panels: Sequence[Panel]) -> list[list[Panel]]:
     for panel in sorted(panels, key=lambda panel: models.index(panel.model)):
         groups.setdefault((panel.axis, panel.measure), []).append(panel)
     return [group[i : i + MOST_PANELS] for group in groups.values() for i in range(0, len(group), MOST_PANELS)]
+
+
+def levels_of(panels: Sequence[Panel]) -> list[Level]:
+    """What the points of a page are."""
+    return [point.level for panel in panels for line in panel.lines for point in line.points]
 
 
 def figure(panels: Sequence[Panel], methods: Sequence[str]) -> Figure:
@@ -77,17 +83,21 @@ def figure(panels: Sequence[Panel], methods: Sequence[str]) -> Figure:
     heading = shortened(panels[0].measure, MOST_CHARACTERS)
     look: dict[str, Any] = {"fontsize": FONT - 1, "fontweight": "bold", "parse_math": False}
     result.text(0.06 / WIDTH_INCHES, 1 - 0.1 / height, heading, va="center", **look)
-    handles = [Line2D([], [], color=styles[one].color, linestyle=styles[one].dashes, linewidth=1.3, **_mark(styles[one])) for one in shown]
+    handles = [
+        Line2D([], [], color=styles[one].color, linestyle=styles[one].dashes, linewidth=1.3, **dot_marker(styles[one], True))
+        for one in shown
+    ]
     look = {"frameon": False, "borderpad": 0.1, "columnspacing": 1.6, "handlelength": 3.5, "labelspacing": 0.35, "fontsize": FONT - 0.5}
     legend = result.legend(handles, shown, loc="lower left", bbox_to_anchor=(0.01, 0.18 / height), ncols=legend_columns, **look)
     for text in legend.get_texts():
         text.set_parse_math(False)
-    levels = [point.level for panel in panels for line in panel.lines for point in line.points]
+    levels = levels_of(panels)
     of = "replies" if any(level.n_askings is None for level in levels) else "askings"
     behind = [level.n_askings or level.n_replies for level in levels]
     n = f"{min(behind)} {of}" if min(behind) == max(behind) else f"{min(behind)} to {max(behind)} {of}"
     flat = any(point.at is None for panel in panels for line in panel.lines for point in line.points)
-    note = f"95 % intervals over the askings, n = {n} a point." + (" Level lines: methods without such a setting." if flat else "")
+    said = said_intervals([level.interval is not None for level in levels])
+    note = f"{said[0].upper()}{said[1:]}, n = {n} a point." + (" Level lines: methods without such a setting." if flat else "")
     result.text(0.06 / WIDTH_INCHES, 0.05 / height, note, fontsize=SMALL, color="#595959", va="bottom")
     return result
 
@@ -102,12 +112,13 @@ def _draw(ax: Axes, panel: Panel, styles: dict[str, Style], settings: Sequence[f
             ax.axhline(flat.level.value, color=style.color, linestyle=style.dashes, linewidth=1.3, zorder=2)
             if flat.level.interval is not None:
                 ax.axhspan(*flat.level.interval, color=style.color, alpha=0.13, linewidth=0, zorder=1)
-            ax.plot([settings[0] + shift], [flat.level.value], linestyle="", zorder=4, **_mark(style))
+            ax.plot([settings[0] + shift], [flat.level.value], linestyle="", zorder=4, **dot_marker(style, flat.level.interval is not None))
             continue
         at = [point.at + shift for point in line.points if point.at is not None]
         ax.plot(at, [point.level.value for point in line.points], color=style.color, linestyle=style.dashes, linewidth=1.3, zorder=3)
-        ax.plot(at, [point.level.value for point in line.points], linestyle="", clip_on=False, zorder=4, **_mark(style))
         for x, point in zip(at, line.points, strict=True):
+            known = point.level.interval is not None
+            ax.plot([x], [point.level.value], linestyle="", clip_on=False, zorder=4, **dot_marker(style, known))
             if point.level.interval is not None:
                 ax.plot([x, x], point.level.interval, color=style.color, linewidth=1.0, solid_capstyle="butt", zorder=3)
     ax.set_xlim(settings[0] - 0.07 * span, settings[-1] + 0.07 * span)
@@ -123,7 +134,7 @@ def _draw(ax: Axes, panel: Panel, styles: dict[str, Style], settings: Sequence[f
 
 
 def _ends(panels: Sequence[Panel]) -> tuple[float, float]:
-    levels = [point.level for panel in panels for line in panel.lines for point in line.points]
+    levels = levels_of(panels)
     known = [value for level in levels for value in (level.value, *(level.interval or ()))]
     margin = 0.05 * (max(known) - min(known)) or 0.05
     return min(known) - margin, max(known) + margin
@@ -132,7 +143,3 @@ def _ends(panels: Sequence[Panel]) -> tuple[float, float]:
 def _title(panel: Panel, with_model: bool, characters: int) -> str:
     said = ", ".join(filter(None, (panel.model if with_model else "", panel.held.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"))))
     return "\n".join(textwrap.wrap(said, characters))
-
-
-def _mark(style: Style) -> dict[str, Any]:
-    return marker(style, 4.6)

@@ -55,7 +55,9 @@ class Effect(Record):
         change: of the difference from the lowest to the highest setting, by its least-squares line; 0 if the two add up. None if the
             conditions have replies to different prompts.
         interval: 95 %, over the askings; None likewise, or where a condition has none.
+        without: the conditions because of which the change has no interval, each as its method and its setting.
         n_replies, n_askings: behind all of it; the second is None where it is not known.
+        fewest: askings of the condition that has the fewest; replies where askings are not known.
         n_prompts: that all conditions have.
     """
 
@@ -66,8 +68,10 @@ class Effect(Record):
     intervals: tuple[Interval | None, ...]
     change: float | None
     interval: Interval | None
+    without: tuple[tuple[str, float], ...]
     n_replies: int
     n_askings: int | None
+    fewest: int
     n_prompts: int
 
 
@@ -133,11 +137,14 @@ def effect(method: str, base: str | None, points: Sequence[Point], against: Mapp
     shared = set.intersection(*(set(level.prompts) for level in behind))
     differences, intervals = zip(*(weighted_sum([(f, one.value, one.interval) for f, one in pair]) for pair in pairs), strict=True)
     change = interval = None
+    without: list[tuple[str, float]] = []
     if all(set(level.prompts) == shared for level in behind):
         distance = np.array(at) - np.mean(at)
         slopes = distance / np.sum(distance**2) * (max(at) - min(at))
-        terms = [(float(s) * f, one.value, one.interval) for s, pair in zip(slopes, pairs, strict=True) for f, one in pair]
-        change, interval = weighted_sum([term for term in terms if term[0] != 0])  # the middle one of three says nothing of a slope
+        used = [(x, s, pair) for x, s, pair in zip(at, slopes, pairs, strict=True) if s != 0]  # the middle of three is no part of a slope
+        change, interval = weighted_sum([(float(s) * f, one.value, one.interval) for _, s, pair in used for f, one in pair])
+        names = (method, base or "")
+        without = [(name, x) for x, _, pair in used for name, (_, one) in zip(names, pair, strict=False) if one.interval is None]
     return Effect(
         method=method,
         base=base,
@@ -146,8 +153,10 @@ def effect(method: str, base: str | None, points: Sequence[Point], against: Mapp
         intervals=intervals,
         change=change,
         interval=interval,
+        without=tuple(without),
         n_replies=sum(level.n_replies for level in behind),
         n_askings=None if None in askings else sum(filter(None, askings)),
+        fewest=min(level.n_replies if None in askings else level.n_askings or 0 for level in behind),
         n_prompts=len(shared),
     )
 

@@ -27,10 +27,18 @@ def _gains(conditions: list[str], sizes: dict[str, float], measures: tuple[str, 
 def test_gains_stand_at_their_sizes_on_a_logarithmic_axis() -> None:
     (ax,) = figure(_gains(["vs"], {"a:large": 70.0, "a:small": 0.5})).axes
     assert ax.get_xscale() == "log"
-    assert [list(line.get_xdata()) for line in ax.lines] == [[0, 1], [0.5, 70.0], [0.5, 70.0], [0.5, 0.5], [70.0, 70.0]]  # type: ignore[arg-type]
+    assert [list(line.get_xdata()) for line in ax.lines] == [[0, 1], [0.5, 70.0], [0.5], [0.5, 0.5], [70.0], [70.0, 70.0]]  # type: ignore[arg-type]
     assert list(ax.lines[0].get_ydata()) == [1.0, 1.0], "no difference is one times"  # type: ignore[arg-type]
     (other,) = figure(_gains(["vs"], {"a:b": 1.0, "a:c": 2.0}, ("KL",))).axes
     assert list(other.lines[0].get_ydata()) == [0.0, 0.0]  # type: ignore[arg-type]
+
+
+def test_a_gain_without_an_interval_is_hollow_and_no_interval_is_claimed() -> None:
+    found = [one.model_copy(update={"interval": None}) for one in _gains(["vs"], {"a:b": 1.0, "a:c": 2.0})]
+    drawn = figure(found)
+    marks = [line.get_markerfacecolor() for line in drawn.axes[0].lines if line.get_linestyle() == "None"]
+    assert marks == ["white", "white"]
+    assert "No intervals (hollow points)." in drawn.texts[0].get_text() and "95 %" not in drawn.texts[0].get_text()
 
 
 @pytest.mark.parametrize("n_conditions", [1, 12])

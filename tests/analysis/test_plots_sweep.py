@@ -30,6 +30,22 @@ def test_points_stand_at_their_settings_with_their_intervals() -> None:
         assert ([x, x], list(point.level.interval or ())) in lines
 
 
+def test_a_point_without_an_interval_is_hollow_and_the_note_says_so() -> None:
+    (panel,) = _panels([0.5, 1.0], ["a:b"], [])
+    line, *others = panel.lines
+    bare = line.model_copy(
+        update={"points": tuple(p.model_copy(update={"level": p.level.model_copy(update={"interval": None})}) for p in line.points)}
+    )
+    for lines, n, note in (
+        ((bare, *others), 2, "95 % intervals over the askings (hollow points have none), n"),
+        ((bare,), 2, "No intervals (hollow points), n"),
+    ):
+        drawn = figure([panel.model_copy(update={"lines": lines})], METHODS)
+        marks = [one.get_markerfacecolor() for one in drawn.axes[0].lines if one.get_linestyle() == "None"]
+        assert marks.count("white") == n
+        assert any(text.get_text().startswith(note) for text in drawn.texts)
+
+
 def test_a_method_without_the_axis_is_a_level_line_and_the_note_says_so() -> None:
     panels = [panel for panel in _panels([0.5], ["a:b"], [0.1, 0.5]) if panel.axis == "tau"]
     drawn = figure(panels, METHODS)

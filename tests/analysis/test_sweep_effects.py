@@ -107,14 +107,31 @@ def test_an_effect_says_what_was_found_and_of_how_many() -> None:
 
     assert said((0.2, 0.5, 0.6, 0.7)) == (
         "vs_standard minus direct: +.400 [+.386, +.414] at temperature 0.5, +.200 [+.186, +.214] at 1: changes by "
-        "-.200 [-.220, -.180], so that they do not add up (n = 40 askings, 1 prompt)."
+        "-.200 [-.220, -.180], an interval of 40 askings that speaks against adding up (n = 40 askings, 10 or more a condition, 1 prompt)."
     )
-    assert "no departure from adding up is seen" in said((0.2, 0.5, 0.6, 0.9))
-    assert "changes by -.200, without an interval" in said((0.2, 0.5, 0.6, 0.7), None)
+    assert "no departure from adding up is seen in 40 askings (" in said((0.2, 0.5, 0.6, 0.9))
+    assert "changes by -.200, no interval: vs_standard has none at temperature 0.5, 1 and direct has none at temperature 0.5, 1 (n" in said(
+        (0.2, 0.5, 0.6, 0.7), None
+    )
+    assert "no interval: vs_standard has none at temperature 1 (n" in said((0.2, 0.5, 0.6, 0.7), interval=None)
     assert "cannot be told from temperature 0.5 to 1, since the conditions have replies to different prompts" in said(
         (0.2, 0.5, 0.6, 0.7), prompts=("p", "q")
     )
-    assert "(n = 200 replies, 1 prompt)" in said((0.2, 0.5, 0.6, 0.7), n_askings=None)
+    assert "(n = 200 replies, 50 or more a condition, 1 prompt)" in said((0.2, 0.5, 0.6, 0.7), n_askings=None)
+
+
+def test_an_effect_without_an_interval_is_told_and_no_interval_is_claimed() -> None:
+    values = zip(HEAT, (0.2, 0.5, 0.6, 0.7), strict=True)
+    said = " ".join(render(swept(HEAT, [level(one.name, value, None) for one, value in values])).split())
+    assert "changes by +.300, no interval: direct has none" in said and "changes by -.200, no interval:" in said
+    assert "95 %" not in said and "A condition has no interval where one of its prompts has none" in said
+
+
+def test_how_many_effects_were_looked_at_is_said_and_that_they_are_not_corrected() -> None:
+    levels = [level(one.name, 0.5) for one in HEAT]
+    many = " ".join(render(swept(HEAT, levels)).split())
+    assert "2 changes with an interval were looked at, and the intervals are not corrected for their number" in many
+    assert "not corrected" not in render(swept(HEAT[:2], levels[:2]))
 
 
 def test_many_effects_are_told_in_part_and_stand_in_the_table() -> None:

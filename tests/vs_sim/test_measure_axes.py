@@ -29,7 +29,7 @@ def test_the_sweep_that_ships_runs_and_says_whether_it_adds_up(command, tmp_path
     assert "252 of 252" in said
     assert "Along temperature: diversity of words, scripted:" in said
     assert "sequence minus direct: +" in said and "vs_standard minus direct: +" in said
-    assert "(n = 216 askings, 3 prompts)." in " ".join(said.split())
+    assert "(n = 216 askings, 18 or more a condition, 3 prompts)." in " ".join(said.split())
     for name in ("sweep.csv", "sweep_effects.csv", "sweep.png", "diversity.png"):
         assert name in said and (run / name).is_file()
     (panel,) = json.loads(command("compare", run, "--json")[1])["sweep"]
