@@ -13,6 +13,7 @@ from vs_sim.errors import RunFolderError
 from vs_sim.load_rows import Row, calls_of, candidate_rows, condition_cells, entropy, failure_cells, total
 from vs_sim.prompt_file import Prompt
 from vs_sim.records import PromptSpec, Responses
+from vs_sim.run_shape import first_problem
 from vs_sim.store import RunFolder
 
 
@@ -43,7 +44,7 @@ def _prompts(folder: RunFolder, study: Mapping[str, Any]) -> list[Prompt]:
     try:
         return [Prompt.model_validate(one) for one in study["prompts"]]
     except ValidationError as error:
-        raise RunFolderError(f"{folder.manifest_path}: a prompt is damaged: {error.errors()[0]['msg']}") from None
+        raise RunFolderError(f"{folder.manifest_path}: a prompt is damaged: {first_problem(error)}") from None
 
 
 def _askings(planned: Sequence[PromptSpec], study: Mapping[str, Any], records: Sequence[Responses], calls: Sequence[Row]) -> Iterator[Row]:

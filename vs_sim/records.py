@@ -402,6 +402,14 @@ class Responses(Record):
     seconds: float
     vs_sim: str
 
+    @model_validator(mode="after")
+    def _drawn_from_it(self) -> Responses:
+        n = None if self.distribution is None else len(self.distribution.candidates)
+        if (n is None) != (self.drawn is None) or (n is not None and self.drawn is not None and not 0 <= self.drawn < n):
+            expected = "None without candidates" if n is None else f"0 to {n - 1}, the index of a candidate"
+            raise ValueError(f"drawn {self.drawn!r}: expected {expected}")
+        return self
+
     @property
     def complete(self) -> bool:
         """True if nothing of this asking is owed."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from vs_sim.records import Call, Record
 from vs_sim.scenario import Scale
@@ -22,6 +22,16 @@ class _Named(BaseModel):
 
 class _Identified(BaseModel):
     id: _Name
+
+
+class _Prompt(_Identified):
+    text: _Name
+
+
+class _Asking(_Identified):
+    prompt: _Name
+    condition: _Name
+    model: _Name
 
 
 class _Scenario(BaseModel):
@@ -49,7 +59,7 @@ class _PromptStudy(BaseModel):
     seed: Annotated[int, Field(strict=True, ge=0)]
     models: Annotated[list[_Name], Field(min_length=1)]
     conditions: Annotated[list[_Named], Field(min_length=1)]
-    prompts: Annotated[list[_Identified], Field(min_length=1)]
+    prompts: Annotated[list[_Prompt], Field(min_length=1)]
     n_replies: Annotated[int, Field(strict=True, ge=1)]
     measures: list[str]
 
@@ -60,6 +70,7 @@ class _Start(BaseModel):
     versions: dict[str, str | None] = {}
     git_commit: str | None = None
     shard: str | None = None
+    n_planned: Annotated[int, Field(strict=True, ge=0)] | None = None  # unknown of older runs
 
 
 class _Manifest(BaseModel):
@@ -71,6 +82,21 @@ class _Manifest(BaseModel):
 
 class _PromptManifest(_Manifest):
     study: _PromptStudy  # type: ignore[assignment]
+    conversations: list[_Asking]  # type: ignore[assignment]
+    prompts: dict[str, str]
+
+    @model_validator(mode="after")
+    def _plan_of_the_study(self) -> _PromptManifest:
+        known = {
+            "prompt": {one.id for one in self.study.prompts},
+            "condition": {one.name for one in self.study.conditions},
+            "model": set(self.study.models),
+        }
+        for i, asking in enumerate(self.conversations):
+            for key, names in known.items():
+                if (name := getattr(asking, key)) not in names:
+                    raise ValueError(f"conversations.{i}.{key}: {name!r} is no {key} of the study")
+        return self
 
 
 class JournalAnswer(Record):
@@ -120,7 +146,7 @@ def damage_of_manifest(data: dict[str, Any]) -> str | None:
         of_prompts = isinstance(study, dict) and study.get("kind") == "prompt"
         (_PromptManifest if of_prompts else _Manifest).model_validate(data)
     except ValidationError as error:
-        return _first(error)
+        return first_problem(error)
     return None
 
 
@@ -141,7 +167,7 @@ def read_row(line: bytes) -> JournalAnswer | JournalVoid:
     try:
         return _ROW.validate_python(row)
     except ValidationError as error:
-        raise ValueError(f"is no row of a journal: {_first(error)}") from None
+        raise ValueError(f"is no row of a journal: {first_problem(error)}") from None
 
 
 def ended(line: bytes) -> tuple[str, bool]:
@@ -154,7 +180,10 @@ def ended(line: bytes) -> tuple[str, bool]:
     return found.spec.id, found.failure is None
 
 
-def _first(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """The first problem of a record as half a sentence: its key, and what was expected there."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if not str(part).startswith("_") and part not in _ROWS)
-    return f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    own = first["type"] == "value_error"
+    said = str(first["ctx"]["error"]) if own else f"{first['msg'][0].lower()}{first['msg'][1:]}".partition(" or instance of ")[0]
+    return f"{place}: {said}" if place else said

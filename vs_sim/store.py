@@ -14,7 +14,7 @@ each the conversations of its own part of the plan: nothing that is read in an o
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ from vs_sim.durable import lines
 from vs_sim.errors import RunFolderError
 from vs_sim.locks import holders
 from vs_sim.records import ConversationSpec, PromptSpec, Responses, Transcript
-from vs_sim.run_shape import JournalAnswer, JournalVoid, damage_of_manifest, ended, read_json, read_row
+from vs_sim.run_shape import JournalAnswer, JournalVoid, damage_of_manifest, ended, first_problem, read_json, read_row
 
 FORMAT = 2
 """Version of the run folder's format."""
@@ -139,7 +139,7 @@ class RunFolder:
         try:
             return [kind.model_validate(spec) for spec in manifest["conversations"]]
         except ValidationError as error:
-            raise RunFolderError(f"{self.manifest_path}: conversations are damaged: {error.errors()[0]['msg']}") from None
+            raise RunFolderError(f"{self.manifest_path}: conversations are damaged: {first_problem(error)}; {_CHANGED}") from None
 
     def _holds(self, manifest: dict[str, Any], *, prompts: bool) -> None:
         if (manifest["study"].get("kind") == "prompt") != prompts:
@@ -151,18 +151,18 @@ class RunFolder:
         if self.manifest_path.exists():
             self._holds(self.any_manifest(), prompts=kind is Responses)
         found: dict[str, _Recorded] = {}
-        first: dict[str, str] = {}
+        places: dict[str, str] = {}
         with _many_records():
             for path, number, line in self.lines("transcripts"):
                 try:
                     record = kind.model_validate_json(line)
                 except ValidationError as error:
                     raise _no_transcript(path, number, error) from None
-                first.setdefault(record.spec.id, f"{path}, line {number}")
                 earlier = found.get(record.spec.id)
                 if earlier is None or record.complete or not earlier.complete:
                     found[record.spec.id] = record
-        self._check_planned(first)
+                    places[record.spec.id] = f"{path}, line {number}"
+        self._check_planned(places, {} if kind is Transcript else {id_: record.spec.model_dump() for id_, record in found.items()})
         return list(found.values())
 
     def complete(self) -> set[str]:
@@ -180,11 +180,20 @@ class RunFolder:
         self._check_planned(first)
         return found
 
-    def _check_planned(self, places: dict[str, str]) -> None:
-        """Called with id -> place after transcripts were read: a plan only grows, so that the manifest is never behind them."""
+    def _check_planned(self, places: dict[str, str], specs: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Called with id -> place after transcripts were read: a plan only grows, so that the manifest is never behind them.
+
+        With id -> spec of those that must be in the plan word for word.
+        """
         if places and self.manifest_path.exists():
-            for strange in places.keys() - {one["id"] for one in self.any_manifest()["conversations"]}:
+            planned = {one["id"]: one for one in self.any_manifest()["conversations"]}
+            for strange in places.keys() - planned:
                 raise RunFolderError(f"{places[strange]}: {self.noun} {strange!r} is not in the plan of manifest.json; {_CHANGED}")
+            for id_, spec in (specs or {}).items():
+                for key, value in spec.items():
+                    if value != (there := planned[id_].get(key)):
+                        wrong = f"{key} of {self.noun} {id_!r} is {value!r}, expected {there!r} as in the plan of manifest.json"
+                        raise RunFolderError(f"{places[id_]}: {wrong}; {_CHANGED}")
 
     def journal_rows(self) -> Iterator[dict[str, Any]]:
         """Every row of the journal, in the order in which it was written; of workers that write at once, one after the other."""
@@ -225,7 +234,7 @@ def journal_row(path: Path, number: int, line: bytes) -> JournalAnswer | Journal
 
 
 def _no_transcript(path: Path, number: int, error: ValidationError) -> RunFolderError:
-    return RunFolderError(f"{path}, line {number}: is no transcript: {error.errors()[0]['msg']}; {_CHANGED}")
+    return RunFolderError(f"{path}, line {number}: is no transcript: {first_problem(error)}; {_CHANGED}")
 
 
 @contextmanager

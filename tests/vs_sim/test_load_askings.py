@@ -109,8 +109,8 @@ def test_tables_of_the_other_kind_are_refused_with_what_there_is(run: Any, tmp_p
 
 
 def test_damage_is_said_in_a_sentence(tmp_path: Path) -> None:
-    path = written(tmp_path / "run", planned=[asking("a")], prompts=[{"id": "city", "text": ""}])
-    with pytest.raises(RunFolderError, match=r"manifest\.json: a prompt is damaged: String should have at least 1 character"):
+    path = written(tmp_path / "run", planned=[asking("a")], prompts=[{"id": "city", "text": "Name one.", "answers": [3]}])
+    with pytest.raises(RunFolderError, match=r"manifest\.json: a prompt is damaged: answers\.0"):
         load_run(path)
     assert len(load_run(written(tmp_path / "none")).askings) == 0
     assert len(STUDY["prompts"]) == 2

@@ -44,7 +44,7 @@ DAMAGED = [
     ({"study": {**STUDY, "conditions": ["vs"]}}, "study.conditions.0: input should be"),
     (
         {"study": {**STUDY, "scenario": {**DONATION, "scale": {**DONATION["scale"], "low": 500}}}},
-        "study.scenario.scale: value error, low = 500",
+        "study.scenario.scale: low = 500",
     ),
     ({"prompts": ["Ask."]}, "prompts: input should be a valid dictionary"),
     ({"starts": ["yesterday"]}, "starts.0: input should be"),
