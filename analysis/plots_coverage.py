@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,9 +27,14 @@ _NARROW_CHARACTERS = 54
 """Right answers, and characters above each, up to which two conditions stand side by side."""
 
 
-def pages(found: Sequence[Coverage]) -> list[list[Block]]:
-    """What stands on each page: a block for each prompt and model; the models of a prompt have the same axis of KL."""
-    with_kl = any(one.kl is not None for one in found)
+def pages(found: Sequence[Coverage], references: Collection[str]) -> list[list[Block]]:
+    """What stands on each page: a block for each prompt and model; the models of a prompt have the same axis of KL.
+
+    Args:
+        found: of one run.
+        references: the prompts that have a reference.
+    """
+    with_kl = any(one.prompt in references for one in found)
     conditions = list(dict.fromkeys(one.condition for one in found))
     ends: dict[str, float] = {}
     for one in found:
@@ -37,32 +43,32 @@ def pages(found: Sequence[Coverage]) -> list[list[Block]]:
     blocks = []
     for (prompt, model), group in groupby(found, key=lambda one: (one.prompt, one.model)):
         rows = [_row(one, conditions.index(one.condition), with_kl) for one in group]
-        kl_end = (ends[prompt] or 1.0,) if with_kl else ()
-        blocks.append(Block(f"{prompt}, {model}", rows, (*kl_end, 1.0, 1.0)))
+        kl_end = ((ends[prompt] or 1.0) if prompt in references else None,) if with_kl else ()
+        blocks.append(Block(f"{prompt}, {model}", rows, (*kl_end, 1.0, 1.0), absent="no reference"))
     return page_blocks(blocks)
 
 
-def figure(blocks: Sequence[Block]) -> Figure:
+def figure(blocks: Sequence[Block], note: str = "") -> Figure:
     """One page: the divergence from the reference beside that of as many independent draws, right answers found, share that is right.
 
     Args:
         blocks: see `pages`.
+        note: small print at the foot, such as what the figure must not be read as.
     """
     with_kl = len(blocks[0].ends) == 3
     titles = [*(["KL from the reference, nats"] if with_kl else []), "share of the right answers found", "replies that are right"]
-    note = (
-        "Behind each name: replies. Intervals are over the askings. As many independent draws: from the reference, or from equal shares "
-        "where there is none."
-    )
-    return rows_figure(blocks, titles, [note], mark="as many independent draws, mean", up_to="95 % of them")
+    says = "Behind each name: replies. Intervals are over the askings. As many independent draws: from "
+    says += "the reference, or from equal shares where there is none." if with_kl else "equal shares of the right answers."
+    return rows_figure(blocks, titles, [says, note], mark="as many independent draws, mean", up_to="95 % of them")
 
 
 def _row(one: Coverage, number: int, with_kl: bool) -> Row:
     floor = one.kl_floor
     kl = Dot(one.kl, *(one.kl_interval or (None, None)), *((floor.mean, floor.q95) if floor else ()))
     low, high = (end / one.n_answers for end in one.n_found_interval) if one.n_found_interval else (None, None)
-    by_chance = one.n_found_by_chance / one.n_answers
-    found = Dot(one.n_found / one.n_answers, low, high, mark=by_chance, text=f"{one.n_found} of {one.n_answers}")
+    by_chance = None if one.n_found_by_chance is None else one.n_found_by_chance / one.n_answers
+    text = "" if one.n_found is None else f"{one.n_found} of {one.n_answers}"
+    found = Dot(one.found_share, low, high, mark=by_chance, text=text)
     right = Dot(one.precision, *(one.precision_interval or (None, None)))
     return Row(one.condition, STYLES[number % len(STYLES)], str(one.n_replies), (*([kl] if with_kl else []), found, right))
 
@@ -78,13 +84,14 @@ def answer_pages(found: Sequence[Coverage], answers: Mapping[str, Mapping[str, f
     return parts
 
 
-def answers_figure(found: Sequence[Coverage], answers: Mapping[str, float | None], styles: Sequence[int]) -> Figure:
+def answers_figure(found: Sequence[Coverage], answers: Mapping[str, float | None], styles: Sequence[int], note: str = "") -> Figure:
     """The distribution that a drawn reply has over the right answers, a panel for each condition, beside the reference.
 
     Args:
         found: of one prompt and model, with replies that give a right answer; see `answer_pages`.
         answers: right answer -> its share of the reference; None where there is no reference. The most frequent are drawn first.
         styles: number of each condition among all of the run, so that it looks the same on every page.
+        note: small print at the foot, such as what the figure must not be read as.
     """
     names = sorted(answers, key=lambda name: -(answers[name] or 0.0))
     columns = _columns(found, answers)
@@ -92,7 +99,9 @@ def answers_figure(found: Sequence[Coverage], answers: Mapping[str, float | None
     long = max(map(len, map(_short, names)))
     sideways = len(names) > _FEW_ANSWERS or long > 6
     below = 0.12 + (0.055 * long if sideways else 0.12)
-    panel, foot, head = 1.0, below + 0.36, 0.36
+    notes = textwrap.wrap(note, 130)
+    small = 0.05 + 0.12 * len(notes) if notes else 0.0
+    panel, foot, head = 1.0, below + 0.36 + small, 0.36
     height = head + n_rows * (panel + 0.28) + foot - 0.28
     result = Figure(figsize=(WIDTH_INCHES, height))
     FigureCanvasAgg(result)
@@ -133,13 +142,23 @@ def answers_figure(found: Sequence[Coverage], answers: Mapping[str, float | None
         parse_math=False,
     )
     handles: list[Patch | Line2D] = [Patch(facecolor="#7f7f7f", alpha=0.85, linewidth=0)]
-    keys = ["share of the drawn replies that give a right answer"]
+    keys = ["share among right answers, as a reply is drawn"]
     if known:
         handles.append(Line2D([], [], color=HUMAN_EDGE, lw=1.3))
         keys.append("reference")
     result.legend(
-        handles, keys, loc="lower left", bbox_to_anchor=(0.0, 0.03 / height), ncols=2, frameon=False, fontsize=SMALL, borderpad=0.1
+        handles,
+        keys,
+        loc="lower left",
+        bbox_to_anchor=(0.0, (0.03 + small) / height),
+        ncols=2,
+        frameon=False,
+        fontsize=SMALL,
+        borderpad=0.1,
     )
+    if notes:
+        at = (0.06 / WIDTH_INCHES, 0.05 / height)
+        result.text(*at, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25, parse_math=False)
     return result
 
 

@@ -32,18 +32,19 @@ def pages(found: Sequence[Diversity]) -> list[list[Block]]:
     return page_blocks(blocks)
 
 
-def figure(blocks: Sequence[Block], measures: Sequence[str]) -> Figure:
+def figure(blocks: Sequence[Block], measures: Sequence[str], note: str = "") -> Figure:
     """One page: a panel for each measure.
 
     Args:
         blocks: see `pages`.
         measures: names of the measures, in the order of the panels.
+        note: small print at the foot, such as what the figure must not be read as.
     """
-    note = (
+    says = (
         "Behind each name: replies. Mean distance of all pairs of replies to a prompt, over the prompts; intervals are over the askings. "
         "Behind each panel: how many times as diverse as the first condition of the same model."
     )
-    return rows_figure(blocks, [TITLES[measure] for measure in measures], [note])
+    return rows_figure(blocks, [TITLES[measure] for measure in measures], [says, note])
 
 
 def _dot(one: Diversity) -> Dot:

@@ -1,4 +1,4 @@
-"""Figure of quality against diversity: every condition and model as a point with both of its intervals, named beside it."""
+"""Figure of quality against diversity: every condition as a point with both of its intervals and a number, named below."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from analysis.diversity import Diversity
-from analysis.plots import FONT, MAX_ARMS, SMALL, STYLES, WIDTH_INCHES, Style, marker, plain
+from analysis.plots import FONT, SMALL, STYLES, WIDTH_INCHES, Style, marker, plain
 from analysis.plots_diversity import TITLES
+from analysis.plots_rows import MOST_CHARACTERS
 from analysis.quality import Judged
 from analysis.uncertainty import Interval
 from vs_sim.terminal import shortened
 
-_HEIGHT = 4.3
-_LABEL_CHARACTERS = 34
+MOST_POINTS = 30
+"""Conditions on a page; a model that has more of them has several pages."""
+_AXES_INCHES, _TITLE_INCHES = 3.5, 0.24
+_NAME_CHARACTERS = 110
 _SIZE = 5.2
 _TURNS = [i * math.tau / 16 for i in range(16)]
 
 
 class Point(NamedTuple):
-    """A condition of a model: its name, diversity and quality with their 95 % intervals, and how it looks."""
+    """A condition of a model: its number among all, its name, diversity and quality with their 95 % intervals, and how it looks."""
 
+    number: int
     name: str
     diversity: float
     diversity_interval: Interval | None
@@ -38,14 +43,25 @@ class Point(NamedTuple):
     style: Style
 
 
+class Page(NamedTuple):
+    """The conditions of a model, and the ends of both axes, which are the same on all pages."""
+
+    model: str
+    points: Sequence[Point]
+    across: tuple[float, float]
+    up: tuple[float, float]
+
+
 def measure_of(diversities: Sequence[Diversity]) -> str | None:
     """What the plane's diversity is: of meaning, or of words where that was not measured; None if neither was."""
     measures = {one.measure for one in diversities}
     return next((measure for measure in ("meaning", "words") if measure in measures), None)
 
 
-def pages(diversities: Sequence[Diversity], judged: Judged) -> list[list[Point]]:
-    """The points of each figure, 8 at most; conditions of which diversity or quality is not known are left out.
+def pages(diversities: Sequence[Diversity], judged: Judged) -> list[Page]:
+    """A figure for each model; conditions of which diversity or quality is not known are left out.
+
+    A condition has the same number and looks the same on every page.
 
     Args:
         diversities: of every measure, condition and model of a run.
@@ -53,69 +69,98 @@ def pages(diversities: Sequence[Diversity], judged: Judged) -> list[list[Point]]
     """
     measure = measure_of(diversities)
     quality = {(one.condition, one.model): one for one in judged.qualities}
-    one_model = len({model for _, model in quality}) == 1
-    known: list[Point] = []
+    conditions = list(dict.fromkeys(one.condition for one in diversities))
+    known: dict[str, list[Point]] = {}
     for one in diversities:
         other = quality.get((one.condition, one.model))
         if one.measure == measure and other is not None and one.mean is not None and other.mean is not None:
-            name = one.condition if one_model else f"{one.condition}, {one.model}"
-            style = STYLES[len(known) % MAX_ARMS]
-            known.append(Point(shortened(name, _LABEL_CHARACTERS), one.mean, one.interval, other.mean, other.interval, style))
-    return [known[i : i + MAX_ARMS] for i in range(0, len(known), MAX_ARMS)]
+            i = conditions.index(one.condition)
+            point = Point(i + 1, one.condition, one.mean, one.interval, other.mean, other.interval, STYLES[i % len(STYLES)])
+            known.setdefault(one.model, []).append(point)
+    every = [point for of in known.values() for point in of]
+    if not every:
+        return []
+    across = _ends([value for one in every for value in (one.diversity, *(one.diversity_interval or ()))])
+    up = _ends([value for one in every for value in (one.quality, *(one.quality_interval or ()))])
+    return [Page(model, of[i : i + MOST_POINTS], across, up) for model, of in known.items() for i in range(0, len(of), MOST_POINTS)]
 
 
-def figure(points: Sequence[Point], measure: str, judged: Judged) -> Figure:
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    middle, half = (low + high) / 2, max(0.62 * (high - low), 0.05)  # so that next to no difference does not look like a large one
+    return max(middle - half, -0.03), middle + half
+
+
+def figure(page: Page, measure: str, judged: Judged, note: str = "") -> Figure:
     """One page.
 
     Args:
-        points: see `pages`.
+        page: see `pages`.
         measure: of diversity, ``"meaning"`` or ``"words"``.
         judged: whose ratings these are.
+        note: small print at the foot, such as what the figure must not be read as.
 
     Raises:
         ValueError: if there is nothing to draw.
     """
-    if not points:
+    if not page.points:
         raise ValueError("no conditions to draw, expected at least 1 whose diversity and quality are known")
-    result = Figure(figsize=(WIDTH_INCHES, _HEIGHT))
+    says = f"Rated by {judged.judge} on the rubric {judged.rubric}. Lines: 95 % intervals over the askings of each prompt"
+    if any(_hollow(one) for one in page.points):
+        says += "; a hollow point has none on one of its sides"
+    notes = [line for text in (f"{says}. Further up and to the right is better.", note) if text for line in textwrap.wrap(text, 130)]
+    names = ["\n".join(textwrap.wrap(f"{one.number}  {one.name}", _NAME_CHARACTERS)) for one in page.points]
+    longest = max(map(len, names))
+    columns = 1 if longest > 52 else 2 if longest > 34 else 3
+    n_lines = sum(name.count("\n") + 1 for name in names) if columns == 1 else -(-len(names) // columns)
+    small = 0.1 + 0.12 * len(notes)
+    foot = small + 0.145 * n_lines + 0.5
+    height = _TITLE_INCHES + _AXES_INCHES + foot
+    result = Figure(figsize=(WIDTH_INCHES, height))
     FigureCanvasAgg(result)
-    note = textwrap.wrap(
-        f"Rated by {judged.judge} on the rubric {judged.rubric}. Lines: 95 % intervals over the askings of each prompt; a hollow point has "
-        "none on one of its sides. Further up and to the right is better.",
-        130,
-    )
-    foot = 0.5 + 0.12 * len(note)
-    ax = result.add_axes((0.085, foot / _HEIGHT, 0.9, 1 - (foot + 0.08) / _HEIGHT))
-    _draw(ax, points)
+    ax = result.add_axes((0.085, foot / height, 0.9, _AXES_INCHES / height))
+    _draw(ax, page)
     ax.set_xlabel(TITLES[measure])
     ax.set_ylabel("quality")
     plain(ax)
-    at = (0.085, 0.05 / _HEIGHT)
-    result.text(*at, "\n".join(note), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25, parse_math=False)
-    _name(result, ax, points)
+    model: dict[str, Any] = {"fontsize": FONT - 1, "fontweight": "bold", "parse_math": False}
+    result.text(0.06 / WIDTH_INCHES, 1 - 0.12 / height, shortened(page.model, MOST_CHARACTERS), va="center", **model)
+    handles = [Line2D([], [], linestyle="", **_look(one)) for one in page.points]
+    look: dict[str, Any] = {"frameon": False, "borderpad": 0.1, "handlelength": 1.2, "handletextpad": 0.4, "labelspacing": 0.3}
+    legend = result.legend(
+        handles, names, loc="lower left", bbox_to_anchor=(0.01, small / height), ncols=columns, fontsize=FONT - 1, columnspacing=1.4, **look
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    at = (0.06 / WIDTH_INCHES, 0.05 / height)
+    result.text(*at, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25, parse_math=False)
+    _name(result, ax, page.points)
     return result
 
 
-def _draw(ax: Axes, points: Sequence[Point]) -> None:
-    for one in points:
+def _hollow(one: Point) -> bool:
+    return one.diversity_interval is None or one.quality_interval is None
+
+
+def _look(one: Point) -> dict[str, Any]:
+    look = marker(one.style, _SIZE)
+    return {**look, "markerfacecolor": "white", "markeredgecolor": one.style.color, "markeredgewidth": 1.0} if _hollow(one) else look
+
+
+def _draw(ax: Axes, page: Page) -> None:
+    for one in page.points:
         line: dict[str, Any] = {"color": one.style.color, "linewidth": 1.0, "zorder": 2, "solid_capstyle": "butt"}
         if one.diversity_interval is not None:
             ax.plot(one.diversity_interval, [one.quality] * 2, **line)
         if one.quality_interval is not None:
             ax.plot([one.diversity] * 2, one.quality_interval, **line)
-        look = marker(one.style, _SIZE)
-        if one.diversity_interval is None or one.quality_interval is None:
-            look |= {"markerfacecolor": "white", "markeredgecolor": one.style.color, "markeredgewidth": 1.0}
-        ax.plot(one.diversity, one.quality, linestyle="", zorder=3, **look)
-    ax.margins(0.12)
-    ax.autoscale_view()
-    for low, high, set_limits in ((*ax.get_xlim(), ax.set_xlim), (*ax.get_ylim(), ax.set_ylim)):
-        middle, half = (low + high) / 2, max(high - low, 0.1) / 2  # so that next to no difference does not look like a large one
-        set_limits(max(middle - half, -0.03), middle + half)
+        ax.plot(one.diversity, one.quality, linestyle="", zorder=3, **_look(one))
+    ax.set_xlim(*page.across)
+    ax.set_ylim(*page.up)
 
 
 def _name(result: Figure, ax: Axes, points: Sequence[Point]) -> None:
-    """Write each point's name beside it, where it hides no other name and no point, and few lines."""
+    """Write each point's number beside it, where it hides no other number and no point, and few lines."""
     renderer = result.canvas.get_renderer()  # type: ignore[attr-defined]
     scale = result.dpi / 72
     frame = ax.get_window_extent(renderer)
@@ -126,7 +171,7 @@ def _name(result: Figure, ax: Axes, points: Sequence[Point]) -> None:
     taken: list[Bbox] = []
     for one, (x, y) in zip(points, centres, strict=True):
         color = [0.75 * part for part in to_rgb(one.style.color)]  # darker, to be read on white
-        text = ax.text(0, 0, one.name, fontsize=FONT - 0.5, color=color, ha="center", va="center", parse_math=False, zorder=4)
+        text = ax.text(0, 0, str(one.number), fontsize=FONT - 0.5, color=color, ha="center", va="center", parse_math=False, zorder=4)
         size = text.get_window_extent(renderer)
         best = min(_places(x, y, size, frame, [*marks, *taken], bars, scale), default=None, key=lambda place: place.cost)
         box = best.box if best is not None else size.translated(x, y)
@@ -135,7 +180,7 @@ def _name(result: Figure, ax: Axes, points: Sequence[Point]) -> None:
 
 
 class _Place(NamedTuple):
-    """Where a name could stand: its box in pixels, how bad that is, and whether it is so far that a line has to lead to it."""
+    """Where a number could stand: its box in pixels, how bad that is, and whether it is so far that a line has to lead to it."""
 
     box: Bbox
     cost: float

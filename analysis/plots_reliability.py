@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,11 +15,12 @@ from analysis.plots_probabilities import draw_reliability
 from analysis.reliability import Reliability
 
 
-def figure(found: Sequence[Reliability]) -> Figure:
+def figure(found: Sequence[Reliability], note: str = "") -> Figure:
     """Share of right candidates against stated probability and, where prompts were asked directly too, share of the direct answers.
 
     Args:
         found: of one run, 1 to 8 conditions.
+        note: small print at the foot, such as what the figure must not be read as.
 
     Raises:
         ValueError: if there is nothing to draw or there are more than 8 conditions.
@@ -27,7 +29,10 @@ def figure(found: Sequence[Reliability]) -> Figure:
         raise ValueError(f"{len(found)} conditions to draw, expected 1 to {MAX_ARMS}: draw fewer in one figure")
     styles = {one.arm: style for one, style in zip(found, STYLES, strict=False)}
     again = [one.again for one in found if one.again is not None]
-    foot = 0.62 + 0.15 * len(found)
+    says = "95 % intervals: exact at the number of questions in the bin (left)" + (", Wilson's over the replies (right)" if again else "")
+    notes = [line for text in (f"{says}. Dashed: what is stated comes true.", note) if text for line in textwrap.wrap(text, 130)]
+    small = 0.12 * len(notes)
+    foot = 0.5 + small + 0.15 * len(found)
     height = 2.6 + foot
     result = Figure(figsize=(WIDTH_INCHES, height))
     FigureCanvasAgg(result)
@@ -43,18 +48,21 @@ def figure(found: Sequence[Reliability]) -> Figure:
         style = styles[one.arm]
         handles.append(Line2D([], [], linestyle=style.dashes, linewidth=1.3, color=style.color, **marker(style, 4.2)))
         ece = cell("share", one.ece, *(one.ece_interval or (None, None)))
-        labels.append(f"{one.arm}, {one.n_candidates} candidates of {one.n_prompts} questions, ECE {ece}")
+        labels.append(f"{one.arm}, {_n(one.n_candidates, 'candidate')} of {_n(one.n_prompts, 'question')}, ECE {ece}")
     result.legend(
         handles,
         labels,
         loc="lower left",
-        bbox_to_anchor=(0.075, 0.16 / height),
+        bbox_to_anchor=(0.075, (0.04 + small) / height),
         frameon=False,
         fontsize=FONT - 0.5,
         handlelength=4.5,
         labelspacing=0.35,
         borderpad=0.1,
     )
-    note = "95 % intervals: exact at the number of questions in the bin (left)" + (", Wilson's over the replies (right)" if again else "")
-    result.text(0.085, 0.05 / height, f"{note}. Dashed: what is stated comes true.", fontsize=SMALL, color="#595959", va="bottom")
+    result.text(0.085, 0.05 / height, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25, parse_math=False)
     return result
+
+
+def _n(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"

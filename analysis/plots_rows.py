@@ -56,11 +56,19 @@ class Row(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Rows below one heading, with axes of their own; `ends` are the right ends of the panels."""
+    """Rows below one heading, with axes of their own.
+
+    Attributes:
+        heading: above the rows.
+        rows: at least one.
+        ends: right ends of the panels; None: there is no such panel.
+        absent: what stands in place of a panel that there is none of.
+    """
 
     heading: str
     rows: Sequence[Row]
-    ends: tuple[float, ...]
+    ends: tuple[float | None, ...]
+    absent: str = ""
 
 
 def page_blocks(blocks: Sequence[Block]) -> list[list[Block]]:
@@ -114,8 +122,11 @@ def figure(blocks: Sequence[Block], titles: Sequence[str], notes: Sequence[str],
         inches = _rows_inches(block)
         x = left
         for i, title in enumerate(titles):
-            ax = result.add_axes((x / WIDTH_INCHES, (y - inches) / height, panel * 0.87 / WIDTH_INCHES, inches / height))
-            _draw(ax, block, i)
+            if block.ends[i] is None:
+                _text(result, x, y - inches / 2, block.absent, height, fontsize=SMALL, color="#595959")
+            else:
+                ax = result.add_axes((x / WIDTH_INCHES, (y - inches) / height, panel * 0.87 / WIDTH_INCHES, inches / height))
+                _draw(ax, block, i)
             if number == 0:
                 _text(result, x, height - 0.10, title, height, fontsize=FONT - 0.5)
             at = y

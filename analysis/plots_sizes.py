@@ -27,11 +27,12 @@ def pages(found: Sequence[Gain]) -> list[list[Gain]]:
     return [[one for one in found if one.condition in part] for part in parts]
 
 
-def figure(found: Sequence[Gain]) -> Figure:
+def figure(found: Sequence[Gain], note: str = "") -> Figure:
     """A panel for each measure, a line for each condition over the sizes of the models, on a logarithmic axis.
 
     Args:
         found: of one page, see `pages`.
+        note: small print at the foot, such as what the figure must not be read as.
 
     Raises:
         ValueError: if there is nothing to draw.
@@ -48,7 +49,7 @@ def figure(found: Sequence[Gain]) -> Figure:
     bases = ", ".join(dict.fromkeys(one.base for one in found))
     bars = said_intervals([one.interval is not None for one in found])
     said += f". The first condition: {bases}. {bars[0].upper()}{bars[1:]}. Grey: no difference."
-    notes = textwrap.wrap(said, 125)
+    notes = [line for text in (said, note) if text for line in textwrap.wrap(text, 125)]
     legend_columns = 1 if max(map(len, names)) > 50 else 2 if max(map(len, names)) > 24 else 4
     foot = 0.45 + 0.14 * -(-len(names) // legend_columns) + 0.08 + 0.12 * len(notes)
     height = n_rows * (_PANEL_INCHES + 0.2) + (n_rows - 1) * 0.4 + foot

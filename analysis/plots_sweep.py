@@ -39,12 +39,13 @@ def levels_of(panels: Sequence[Panel]) -> list[Level]:
     return [point.level for panel in panels for line in panel.lines for point in line.points]
 
 
-def figure(panels: Sequence[Panel], methods: Sequence[str]) -> Figure:
+def figure(panels: Sequence[Panel], methods: Sequence[str], note: str = "") -> Figure:
     """Small multiples with the same axes: a panel for each model and for what else was swept.
 
     Args:
         panels: of one page, see `pages`.
         methods: of all panels of the run, so that each looks the same on every page.
+        note: small print at the foot, such as what the figure must not be read as.
 
     Raises:
         ValueError: if there is nothing to draw.
@@ -61,7 +62,9 @@ def figure(panels: Sequence[Panel], methods: Sequence[str]) -> Figure:
     titles = [_title(panel, several or not panel.held, int(width / 0.06)) for panel in panels]
     head = 0.06 + 0.12 * max(title.count("\n") + 1 if title else 0 for title in titles)
     legend_columns = 1 if max(map(len, shown)) > 50 else 2 if max(map(len, shown)) > 24 else 4
-    foot = 0.45 + 0.14 * -(-len(shown) // legend_columns) + 0.2
+    notes = [line for text in (_says(panels), note) if text for line in textwrap.wrap(text, 130)]
+    small = 0.06 + 0.12 * len(notes)
+    foot = 0.47 + 0.14 * -(-len(shown) // legend_columns) + small
     height = _HEADING_INCHES + n_rows * (_PANEL_INCHES + head) + (n_rows - 1) * 0.24 + foot
     result = Figure(figsize=(WIDTH_INCHES, height))
     FigureCanvasAgg(result)
@@ -88,18 +91,24 @@ def figure(panels: Sequence[Panel], methods: Sequence[str]) -> Figure:
         for one in shown
     ]
     look = {"frameon": False, "borderpad": 0.1, "columnspacing": 1.6, "handlelength": 3.5, "labelspacing": 0.35, "fontsize": FONT - 0.5}
-    legend = result.legend(handles, shown, loc="lower left", bbox_to_anchor=(0.01, 0.18 / height), ncols=legend_columns, **look)
+    legend = result.legend(handles, shown, loc="lower left", bbox_to_anchor=(0.01, small / height), ncols=legend_columns, **look)
     for text in legend.get_texts():
         text.set_parse_math(False)
+    result.text(
+        0.06 / WIDTH_INCHES, 0.05 / height, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25,
+        parse_math=False,
+    )  # fmt: skip
+    return result
+
+
+def _says(panels: Sequence[Panel]) -> str:
     levels = levels_of(panels)
     of = "replies" if any(level.n_askings is None for level in levels) else "askings"
     behind = [level.n_askings or level.n_replies for level in levels]
     n = f"{min(behind)} {of}" if min(behind) == max(behind) else f"{min(behind)} to {max(behind)} {of}"
     flat = any(point.at is None for panel in panels for line in panel.lines for point in line.points)
     said = said_intervals([level.interval is not None for level in levels])
-    note = f"{said[0].upper()}{said[1:]}, n = {n} a point." + (" Level lines: methods without such a setting." if flat else "")
-    result.text(0.06 / WIDTH_INCHES, 0.05 / height, note, fontsize=SMALL, color="#595959", va="bottom")
-    return result
+    return f"{said[0].upper()}{said[1:]}, n = {n} a point." + (" Level lines: methods without such a setting." if flat else "")
 
 
 def _draw(ax: Axes, panel: Panel, styles: dict[str, Style], settings: Sequence[float]) -> None:

@@ -22,7 +22,7 @@ def test_without_a_reference_there_are_bars_alone_in_the_order_of_the_file() -> 
     (ax,) = drawn.axes
     assert [label.get_text() for label in ax.get_xticklabels()] == ["2", "1"]
     assert not ax.collections
-    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["share of the drawn replies that give a right answer"]
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["share among right answers, as a reply is drawn"]
 
 
 def test_prompts_of_too_many_answers_and_conditions_without_a_right_one_are_not_drawn() -> None:
@@ -40,6 +40,7 @@ def test_answers_stay_on_their_pages_and_apart(n_conditions: int, answers: list[
     pages = answer_pages(found, {"die": dict(shares)})
     assert [one for page in pages for one in page] == found
     for page in pages:
-        drawn = answers_figure(page, dict(shares), list(range(len(page))))
+        drawn = answers_figure(page, dict(shares), list(range(len(page))), "Of small models.")
+        assert drawn.texts[-1].get_text() == "Of small models."
         assert drawn.get_figheight() < 10
         apart(drawn)

@@ -20,7 +20,7 @@ def _legend(drawn: Figure) -> list[str]:
 
 
 def test_every_number_of_coverage_is_where_it_belongs() -> None:
-    (page,) = plots_coverage.pages([covered()])
+    (page,) = plots_coverage.pages([covered()], {"die"})
     drawn = plots_coverage.figure(page)
     kl, found, right = drawn.axes
     (floor,) = kl.patches
@@ -34,15 +34,26 @@ def test_every_number_of_coverage_is_where_it_belongs() -> None:
 
 def test_without_a_reference_there_is_no_panel_of_divergence() -> None:
     found = [covered(kl=None, kl_interval=None, kl_floor=None), covered("vs", kl=None, kl_interval=None, kl_floor=None)]
-    (page,) = plots_coverage.pages(found)
+    (page,) = plots_coverage.pages(found, set())
     drawn = plots_coverage.figure(page)
     assert len(drawn.axes) == 2
     assert "95 % of them" not in _legend(drawn)
+    assert "As many independent draws: from equal shares of the right answers." in drawn.texts[-1].get_text()
+
+
+def test_a_prompt_without_a_reference_beside_one_that_has_it_has_no_axis_of_divergence_and_says_why() -> None:
+    found = [covered(), covered(prompt="open", kl=None, kl_interval=None, kl_floor=None), covered(prompt="hard", kl=None, kl_interval=None)]
+    (page,) = plots_coverage.pages(found, {"die", "hard"})
+    drawn = plots_coverage.figure(page, "Of small models.")
+    assert len(drawn.axes) == 3 + 2 + 3
+    assert [text.get_text() for text in drawn.texts].count("no reference") == 1
+    assert drawn.texts[-1].get_text().endswith("\nOf small models.")
+    apart(drawn)
 
 
 def test_models_of_a_prompt_share_the_axis_of_divergence_and_prompts_do_not() -> None:
     found = [covered(model="a:b"), covered(model="a:c", kl=2.0, kl_interval=None), covered(prompt="other")]
-    (page,) = plots_coverage.pages(found)
+    (page,) = plots_coverage.pages(found, {"die", "other"})
     ends = [ax.get_xlim()[1] for ax in plots_coverage.figure(page).axes[::3]]
     assert ends[0] == ends[1] == pytest.approx(2.12)
     assert ends[2] == pytest.approx(0.3 * 1.06)
@@ -52,7 +63,7 @@ def test_models_of_a_prompt_share_the_axis_of_divergence_and_prompts_do_not() ->
 def test_coverage_stays_on_its_pages_and_apart(n_conditions: int, n_prompts: int) -> None:
     models = [MODEL, LONG_MODEL]
     found = [covered(c, f"prompt-{i}", m) for i in range(n_prompts) for m in models for c in CONDITIONS[:n_conditions]]
-    pages = plots_coverage.pages(found)
+    pages = plots_coverage.pages(found, {one.prompt for one in found})
     assert [row.name for page in pages for block in page for row in block.rows] == [one.condition for one in found]
     for page in pages:
         drawn = plots_coverage.figure(page)
@@ -61,7 +72,7 @@ def test_coverage_stays_on_its_pages_and_apart(n_conditions: int, n_prompts: int
 
 
 def test_a_long_block_is_divided() -> None:
-    pages = plots_coverage.pages([covered(f"condition {i}") for i in range(MOST_ROWS + 5)])
+    pages = plots_coverage.pages([covered(f"condition {i}") for i in range(MOST_ROWS + 5)], {"die"})
     assert [[len(block.rows) for block in page] for page in pages] in ([[MOST_ROWS], [5]], [[MOST_ROWS, 5]])
 
 

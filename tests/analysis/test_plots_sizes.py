@@ -55,7 +55,9 @@ def test_gains_stay_on_their_pages_and_apart(n_conditions: int, sizes: dict[str,
     of_pages = pages(found)
     assert sorted(one.condition for page in of_pages for one in page) == sorted(one.condition for one in found)
     for page in of_pages:
-        apart(figure(page))
+        drawn = figure(page, "Of small models.")
+        assert drawn.texts[-1].get_text().endswith("\nOf small models.")
+        apart(drawn)
 
 
 def test_nothing_to_draw_is_refused() -> None:

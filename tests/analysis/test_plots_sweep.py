@@ -70,7 +70,8 @@ def test_a_page_holds_one_measure_along_one_axis() -> None:
 )
 def test_sweeps_stay_on_their_pages_and_apart(temperatures: list[float], models: list[str], taus: list[float]) -> None:
     for page in pages(_panels(temperatures, models, taus, f"quality, {LONG}")):
-        drawn = figure(page, METHODS)
+        drawn = figure(page, METHODS, "Of small models.")
+        assert drawn.texts[-1].get_text().endswith("\nOf small models.")
         assert drawn.get_figheight() < 9
         apart(drawn)
 

@@ -1,4 +1,4 @@
-"""Quality of replies and the agreement of their judge, against numbers counted by hand and known ones; table, CSV, and plane."""
+"""Quality of replies and the agreement of their judge, against numbers counted by hand and known ones; table and CSV."""
 
 import io
 import itertools
@@ -8,13 +8,8 @@ import pandas as pd
 import pytest
 
 from analysis.agreement import krippendorff_alpha
-from analysis.diversity import Diversity
-from analysis.figure_files import save
-from analysis.plots import STYLES
-from analysis.plots_plane import Point, figure, measure_of, pages
 from analysis.quality import Rated, alpha_of_repeats, judged, qualities, resampled_means
 from analysis.quality_table import page_tables, render, tidy, tidy_agreement
-from analysis.uncertainty import Interval
 from vs_sim.judge import Judgement, RatingId, Reply
 from vs_sim.records import Failure, PromptSpec
 from vs_sim.terminal import columns
@@ -188,61 +183,3 @@ def test_the_tidy_tables_have_a_row_for_each_mean():
     assert len(table[table["criterion"] == "a"]) == 2 and len(table[table["prompt"] == "p"]) == 2
     (row,) = tidy_agreement([found]).to_dict("records")
     assert (row["judge"], row["n_missing"], row["n_pairs"]) == (JUDGE, 3, 3)
-
-
-def diversity(condition, measure="words", mean=0.5):
-    counts = {"n_planned": 2, "n_askings": 2, "n_replies": 4, "n_prompts": 1, "n_without": 0}
-    around = None if mean is None else Interval(mean - 0.1, mean + 0.1)
-    known = {"by_prompt": {}, "mean": mean, "interval": around, "ratio": None, "ratio_interval": None}
-    return Diversity(measure=measure, condition=condition, model=MODEL, **counts, **known)
-
-
-def test_a_point_for_each_condition_whose_diversity_and_quality_are_known():
-    found = judged(PLANNED, CHOSEN, GIVEN, seed=1, n_resamples=100)
-    words = [diversity("direct"), diversity("vs", mean=None)]
-    assert measure_of([]) is None and pages([], found) == []
-    ((point,),) = pages(words, found)
-    assert (point.name, point.diversity, point.quality) == ("direct", 0.5, found.qualities[0].mean)
-    meaning = [diversity("direct", "meaning", 0.2), diversity("vs", "meaning", 0.3)]
-    assert measure_of(words + meaning) == "meaning"
-    ((direct, vs),) = pages(words + meaning, found)
-    assert (direct.diversity, vs.diversity, vs.quality_interval) == (0.2, 0.3, None)
-    many = found.model_copy(update={"qualities": tuple(found.qualities[0].model_copy(update={"condition": f"c{i}"}) for i in range(11))})
-    assert [len(page) for page in pages([diversity(f"c{i}") for i in range(11)], many)] == [8, 3]
-
-
-def point(name, x, y, i):
-    return Point(name, x, Interval(x - 0.02, x + 0.02), y, Interval(y - 0.01, y + 0.01), STYLES[i])
-
-
-@pytest.mark.parametrize(
-    "points",
-    [
-        [point("the same", 0.3, 0.5, i) for i in range(8)],
-        [point(f"condition_{i} with a $long name", 0.3 + 0.003 * i, 0.5, i) for i in range(8)],
-        [point("a corner", 0.0, 0.0, 0), point("another corner", 1.0, 1.0, 1)],
-        [point("alone", 0.3, 0.5, 0)._replace(quality_interval=None, diversity_interval=None)],
-    ],
-    ids=["all in one place", "side by side", "corners", "alone"],
-)
-def test_names_hide_neither_each_other_nor_a_point(points, tmp_path):
-    shown = figure(points, "meaning", judged(PLANNED, CHOSEN, GIVEN, seed=1, n_resamples=50))
-    (ax,) = shown.axes
-    renderer = shown.canvas.get_renderer()
-    names = [text.get_window_extent(renderer) for text in ax.texts]
-    assert len(names) == len(points)
-    assert not any(a.overlaps(b) for a, b in itertools.combinations(names, 2))
-    frame = ax.get_window_extent(renderer)
-    assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1 for box in names)
-    for one in points:
-        assert not any(box.contains(*ax.transData.transform((one.diversity, one.quality))) for box in names)
-    hollow = [line for line in ax.lines if line.get_marker() != "None" and line.get_markerfacecolor() == "white"]
-    assert len(hollow) == (points[0].quality_interval is None)
-    assert ax.get_xlabel() == "diversity of meaning" and ax.get_ylabel() == "quality"
-    (path,) = save(shown, tmp_path / "plane", (".png",), dpi=60)
-    assert path.stat().st_size > 2000
-
-
-def test_nothing_is_no_plane():
-    with pytest.raises(ValueError, match="no conditions to draw, expected at least 1 whose diversity and quality are known"):
-        figure([], "words", judged(PLANNED, CHOSEN, GIVEN, seed=1, n_resamples=50))

@@ -107,6 +107,9 @@ def test_table_figure_and_tidy_table_show_the_same(tmp_path):
     points = shown.axes[0].lines[-1]
     assert list(points.get_ydata()) == [b.observed for b in one.bins if b.n_candidates]
     assert [axes.get_ylabel() for axes in shown.axes] == ["share that is right", "share of direct replies"]
+    single = figure([alone.model_copy(update={"n_candidates": 1, "n_prompts": 1})], "Of small models.")
+    assert ", 1 candidate of 1 question, ECE" in single.legends[0].get_texts()[0].get_text()
+    assert single.texts[-1].get_text().endswith("\nOf small models.")
     (path,) = save(shown, tmp_path / "c", (".png",))
     assert path.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="0 conditions to draw, expected 1 to 8"):

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tests.conftest import DIRECT
 from tests.prompt_studies import VS
+from vs_sim.commands.measures import parts_of, prompt_study_of
+from vs_sim.store import RunFolder
 
 CREATIVE = Path(__file__).parents[2] / "experiments" / "creative_writing"
 WORDS = ["the boss", "my chair", "a lamp", "nobody", "the lift", "a plant", "lunch", "the printer"]
@@ -29,7 +31,7 @@ def test_the_sweep_that_ships_runs_and_says_whether_it_adds_up(command, tmp_path
     assert "252 of 252" in said
     assert "Along temperature: diversity of words, scripted:" in said
     assert "sequence minus direct: +" in said and "vs_standard minus direct: +" in said
-    assert "(n = 216 askings, 18 or more a condition, 3 prompts)." in " ".join(said.split())
+    assert "(n = 216 askings, 12 or more a condition, 3 prompts)." in " ".join(said.split())
     for name in ("sweep.csv", "sweep_effects.csv", "sweep.png", "diversity.png"):
         assert name in said and (run / name).is_file()
     (panel,) = json.loads(command("compare", run, "--json")[1])["sweep"]
@@ -54,6 +56,9 @@ def test_gains_stand_by_the_sizes_that_are_known_and_sizes_may_be_given_later(pr
     assert "Gain by model size: diversity of words, times direct" in said
     assert "other.toml" in said.partition("Not by model size")[2]
     assert (run / "sizes.csv").is_file() and (run / "sizes.png").is_file()
+    found = [one for part in parts_of(RunFolder(run), prompt_study_of(RunFolder(run))) for one in part.figures.items()]
+    sizes = dict(found)["sizes"].draw()
+    assert "Small or scripted model: shows the machinery" in sizes.texts[-1].get_text()
     gains = json.loads(command("compare", run, "--json")[1])["sizes"]
     assert [(one["model"], one["billions"], one["condition"]) for one in gains] == [(models[0], 70.0, "vs"), (models[1], 8.0, "vs")]
 
@@ -61,7 +66,7 @@ def test_gains_stand_by_the_sizes_that_are_known_and_sizes_may_be_given_later(pr
 def test_a_size_is_a_number_of_billions(prompt_study, command):
     code, _, err = command("plan", prompt_study.write(sizes={"openai:x": 0}))
     assert code == 2
-    assert "sizes.openai:x = 0: input should be greater than 0" in err
+    assert "sizes.openai:x = 0: " in err
 
 
 def test_one_model_without_a_sweep_has_neither(prompt_study, command, tmp_path):

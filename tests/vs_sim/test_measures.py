@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from vs_sim.commands.measures import parts_of, prompt_study_of
 from vs_sim.kinds import load_any, plan_any
 from vs_sim.store import RunFolder
 
@@ -65,6 +66,31 @@ def test_accuracy_and_calibration_are_printed_drawn_and_written(ran, command):
     (stated,) = found["calibration"]
     assert stated["ece"] == pytest.approx(0.4)
     assert stated["again"]["n_decisions"] == 2
+
+
+def test_figures_and_tables_of_the_run_as_it_was_before_are_removed_and_nothing_else(ran, command):
+    run, _ = ran("accuracy", "coverage", "words", "refusals")
+    written = {path.name for path in run.iterdir() if path.suffix in (".png", ".csv")}
+    assert "answers.csv" in written and "coverage.png" in written
+    stale = {"coverage-1.png", "coverage-12.png", "plane.png", "quality_agreement.csv"}
+    own = {"coverage-final.png", "coverage-1.pdf", "my-coverage.png", "coverage-01.png", "notes.csv"}
+    for name in stale | own:
+        (run / name).write_text("kept", "utf-8")
+    _, said, _ = command("compare", run)
+    names = {Path(path).name for path in said.partition("as it was before: ")[2].strip().split(", ")}
+    assert names == stale
+    assert {path.name for path in run.iterdir() if path.suffix in (".png", ".csv", ".pdf")} == written | own
+    ran("refusals")
+    assert {path.name for path in run.glob("*.png")} == own - {"coverage-1.pdf", "notes.csv"}, "what is no longer measured goes, too"
+    assert {path.name for path in run.glob("*.csv")} == {"refusals.csv", "notes.csv"}
+
+
+def test_every_figure_of_a_scripted_model_says_that_it_is_no_evidence(ran):
+    folder = RunFolder(ran("accuracy", "coverage", "words")[0])
+    figures = {name: one.draw() for part in parts_of(folder, prompt_study_of(folder)) for name, one in part.figures.items()}
+    assert set(figures) >= {"coverage", "diversity", "calibration"}
+    for name, figure in figures.items():
+        assert any("Small or scripted model: shows the machinery" in text.get_text() for text in figure.texts), name
 
 
 def test_refusals_in_place_of_candidates_count(ran, command):

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from vs_sim.commands.measure_figures import numbered
 from vs_sim.commands.measures import Part
+from vs_sim.commands.people import machinery_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from analysis.levels import Level
+    from analysis.size_gains import Gain
+    from analysis.sweep_effects import Panel
     from vs_sim.prompt_study import PromptStudy
 
 
@@ -30,7 +33,8 @@ def axes_parts(study: PromptStudy, parts: Sequence[Part]) -> list[Part]:
 
 
 def _sweep(study: PromptStudy, levels: Sequence[Level]) -> Part:
-    from analysis.plots_sweep import figure, pages
+    from analysis.plots_rows import said_intervals
+    from analysis.plots_sweep import figure, levels_of, pages
     from analysis.sweep_effects import sweep
     from analysis.sweep_table import render, write_csv, write_effects_csv
 
@@ -38,15 +42,21 @@ def _sweep(study: PromptStudy, levels: Sequence[Level]) -> Part:
     if not panels:
         return Part({}, [], {}, {})
     methods = list(dict.fromkeys(line.method for panel in panels for line in panel.lines))
-    caption = (
-        "A measure along what was swept, a line for each method, with 95 % intervals over the askings; lines that are as far from each "
-        "other at every setting show factors that add up."
-    )
+
+    def caption(page: Sequence[Panel]) -> str:
+        bars = said_intervals([level.interval is not None for level in levels_of(page)])
+        return (
+            f"{page[0].measure[0].upper()}{page[0].measure[1:]} along what was swept, a line for each method, with {bars}; of two factors "
+            "that add up, the lines are as far from each other at every setting."
+        )
+
     tables = {"sweep": partial(write_csv, panels), "sweep_effects": partial(write_effects_csv, panels)}
-    return Part({"sweep": panels}, [render(panels)], tables, numbered("sweep", pages(panels), partial(figure, methods=methods), caption))
+    figures = numbered("sweep", pages(panels), partial(figure, methods=methods), caption, machinery_note(study.models))
+    return Part({"sweep": panels}, [render(panels)], tables, figures)
 
 
 def _sizes(study: PromptStudy, diversities: Sequence[Any], levels: Sequence[Level]) -> Part:
+    from analysis.plots_rows import said_intervals
     from analysis.plots_sizes import figure, pages
     from analysis.size_gains import gains
     from analysis.size_table import render, write_csv
@@ -56,12 +66,17 @@ def _sizes(study: PromptStudy, diversities: Sequence[Any], levels: Sequence[Leve
     sizes = sizes_of(study)
     found = gains(diversities, levels, sizes)
     without = [model for model in study.models if model not in sizes]
-    caption = (
-        "What each condition gains over the first one of the same model, by the number of the model's parameters (logarithmic axis), with "
-        "95 % intervals over the askings."
-    )
+
+    def caption(page: Sequence[Gain]) -> str:
+        return (
+            "What each condition gains over the first one of the same model, by the number of the model's parameters (logarithmic axis), "
+            f"with {said_intervals([one.interval is not None for one in page])}."
+        )
+
     tables = {"sizes": partial(write_csv, found)} if found else {}
-    return Part({"sizes": found}, [render(found, without)], tables, numbered("sizes", pages(found), figure, caption))
+    return Part(
+        {"sizes": found}, [render(found, without)], tables, numbered("sizes", pages(found), figure, caption, machinery_note(study.models))
+    )
 
 
 def sizes_of(study: PromptStudy) -> dict[str, float]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from vs_sim.commands.people import machinery_note
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +52,7 @@ class Part(NamedTuple):
 
 def compare_prompts(folder: RunFolder, *, as_json: bool = False) -> None:
     """The study's measures on the terminal, and as tidy tables and figures in the run folder."""
-    from vs_sim.commands.people import machinery_note, writing
+    from vs_sim.commands.people import writing
 
     study = prompt_study_of(folder)
     parts = parts_of(folder, study)
@@ -68,9 +71,21 @@ def compare_prompts(folder: RunFolder, *, as_json: bool = False) -> None:
             write(path)
         for name, drawing in (one for part in parts for one in part.figures.items()):
             figures += save(drawing.draw(), folder.path / name, (".png",))
+        stale = sorted(path for path in folder.path.iterdir() if _WRITTEN.fullmatch(path.name) and path not in {*tables, *figures})
+        for path in stale:
+            path.unlink()
     print(f"tables: {', '.join(map(str, tables))}")
     if figures:
         print(f"figures: {', '.join(map(str, figures))}")
+    if stale:
+        print(f"removed, since they showed the run as it was before: {', '.join(map(str, stale))}")
+
+
+_WRITTEN = re.compile(
+    r"(coverage|answers|diversity|accuracy|calibration|refusals|quality|quality_agreement|sweep|sweep_effects|sizes)\.csv"
+    r"|(coverage|answers|diversity|calibration|sweep|sizes|plane)(-[1-9][0-9]*)?\.png"
+)
+"""Names of the tables and figures that compare writes of a run of prompts; those of former ones that it no longer writes are removed."""
 
 
 def parts_of(folder: RunFolder, study: PromptStudy) -> list[Part]:
@@ -102,7 +117,7 @@ def _coverage(folder: RunFolder, study: PromptStudy) -> Part:
         "coverage": partial(write_csv, found),
         "answers": partial(write_answers_csv, found, answers),
     }
-    blocks, figures = [render(found, sources), chi_squares(found)], coverage_figures(found, answers)
+    blocks, figures = [render(found, sources), chi_squares(found)], coverage_figures(found, answers, machinery_note(study.models))
     return Part({"coverage": found}, blocks, tables, figures, page_tables(found, sources))
 
 
@@ -114,7 +129,8 @@ def _diversity(folder: RunFolder, study: PromptStudy) -> Part:
     if not found:
         return Part({"diversity": found}, [], {}, {})
     tables = {"diversity": partial(write_csv, found)}
-    return Part({"diversity": found}, [render(found)], tables, diversity_figures(found), page_tables(found))
+    figures = diversity_figures(found, machinery_note(study.models))
+    return Part({"diversity": found}, [render(found)], tables, figures, page_tables(found))
 
 
 def _accuracy(folder: RunFolder, study: PromptStudy) -> Part:
@@ -135,7 +151,7 @@ def _accuracy(folder: RunFolder, study: PromptStudy) -> Part:
         tables["calibration"] = partial(made.write_csv, made.tidy_reliability(stated))
         page += made.page_reliability(stated)
         for name, chosen in pages("calibration", stated, MAX_ARMS):
-            figures[name] = Drawing(partial(figure, chosen), _CALIBRATION)
+            figures[name] = Drawing(partial(figure, chosen, machinery_note(study.models)), _CALIBRATION)
     return Part({"accuracy": found, "calibration": stated}, blocks, tables, figures, page)
 
 

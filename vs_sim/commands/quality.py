@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vs_sim.commands.measures import Drawing, Part
+from vs_sim.commands.people import machinery_note
 
 if TYPE_CHECKING:
     from analysis.quality import Judged
@@ -33,7 +34,7 @@ def quality(folder: RunFolder, study: PromptStudy, diversities: Sequence[Record]
         "quality": partial(write_csv, tidy(found)),
         "quality_agreement": partial(write_csv, tidy_agreement(found)),
     }
-    return Part({"quality": found}, [render(found)], tables, _planes(found, diversities), page_tables(found))
+    return Part({"quality": found}, [render(found)], tables, _planes(found, diversities, study.models), page_tables(found))
 
 
 def judged_of(folder: RunFolder, study: PromptStudy) -> list[Judged]:
@@ -48,7 +49,7 @@ def judged_of(folder: RunFolder, study: PromptStudy) -> list[Judged]:
     return found
 
 
-def _planes(found: Sequence[Judged], diversities: Sequence[Record]) -> dict[str, Drawing]:
+def _planes(found: Sequence[Judged], diversities: Sequence[Record], models: Sequence[str]) -> dict[str, Drawing]:
     from analysis.diversity import Diversity
     from analysis.plots_plane import figure, measure_of, pages
 
@@ -56,10 +57,12 @@ def _planes(found: Sequence[Judged], diversities: Sequence[Record]) -> dict[str,
     measure = measure_of(known)
     if measure is None:
         return {}
+    note = machinery_note(models)
     planes = [(one, page) for one in found for page in pages(known, one)]
     names = ["plane"] if len(planes) == 1 else [f"plane-{i}" for i in range(1, len(planes) + 1)]
     return {
-        name: Drawing(partial(figure, page, measure, one), _caption(one, measure)) for name, (one, page) in zip(names, planes, strict=True)
+        name: Drawing(partial(figure, page, measure, one, note), _caption(one, measure))
+        for name, (one, page) in zip(names, planes, strict=True)
     }
 
 
