@@ -70,6 +70,7 @@ def _design(facts: RunFacts) -> list[str]:
         f"{counted(len(models), 'persuadee model')} "
         f"({listed(models)}), {counted(facts.n_persuadees, 'persuadee persona')} and {counted(study.get('replicates', 1), 'replicate')}; "
         f"the persuader was {named(study['persuader_model'])} with {counted(facts.n_persuaders, 'persona')}.",
+        *([facts.grown] if facts.grown else []),
         *(_as_humans(facts) if scenario.get("humans") else []),
     ]
 

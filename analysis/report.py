@@ -59,6 +59,7 @@ class RunPart:
         prompts: name -> the words that the models were given.
         comparison: its line for each condition of the table that sets several runs beside each other; empty without one.
         of_prompts: whether it is a run of single prompts, not of dialogues.
+        grown: that the plan grew after the run had begun; empty if it did not, or that is not known.
     """
 
     id: str
@@ -72,6 +73,7 @@ class RunPart:
     prompts: dict[str, str]
     comparison: tuple[tuple[str, ...], ...] = ()
     of_prompts: bool = False
+    grown: str = ""
 
 
 @dataclass(frozen=True)

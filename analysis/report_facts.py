@@ -43,6 +43,7 @@ def design(facts: RunFacts) -> tuple[tuple[str, str], ...]:
         "Returned as": "; ".join(f"{name}: {first_few(found)}" for name, found in others.items() if found),
         "Personas": f"{facts.n_persuaders:,} persuaders, {facts.n_persuadees:,} persuadees, {facts.n_matched:,} of them matched to humans",
         "Conversations": f"{facts.n_planned:,} planned, {facts.n_complete:,} complete",
+        "Plan": facts.grown,
         "Rounds": f"at most {study['rounds']}" + f", at least {study.get('min_rounds')}" * ("min_rounds" in study)
         if "rounds" in study
         else None,

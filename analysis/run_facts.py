@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from analysis.samples import NOT_RUN
-from vs_sim.records import AnyRecord, AnySpec, ConversationSpec, Record, Transcript, printable
+from vs_sim.records import AnyRecord, AnySpec, ConversationSpec, PromptSpec, Record, Transcript, printable
 from vs_sim.store import turn_of
 
 
@@ -68,6 +68,7 @@ class Ran(Record):
     Attributes:
         first, last: when the first and the last attempt of what was planned started, ISO 8601, UTC; None if none did.
         n_starts: times the run was started.
+        sizes: conversations, or askings, that were planned at each start that records it, in order.
         versions: package -> versions, over all starts, without what the run did not use: the library of embedded models.
         commits: git commits of the code, over all starts.
         n_without_commit: starts that record none.
@@ -77,6 +78,7 @@ class Ran(Record):
     first: str | None
     last: str | None
     n_starts: int
+    sizes: tuple[int, ...] = ()
     versions: dict[str, tuple[str, ...]]
     commits: tuple[str, ...]
     n_without_commit: int
@@ -98,6 +100,7 @@ def ran(starts: Sequence[Mapping[str, Any]], began: Iterable[str], models: Itera
         first=times[0] if times else None,
         last=times[-1] if times else None,
         n_starts=len(starts),
+        sizes=tuple(size for start in starts if (size := start.get("n_planned")) is not None),
         versions={package: found for package, found in _versions(starts).items() if found and (embedded or package != "xllamacpp")},
         commits=tuple(dict.fromkeys(commit for commit in commits if commit)),
         n_without_commit=sum(not commit for commit in commits),
@@ -129,6 +132,15 @@ class Facts(Record):
     def n_complete(self) -> int:
         """Those of them of which nothing is owed."""
         return sum(cell.n_complete for cell in self.cells)
+
+    @property
+    def grown(self) -> str:
+        """That the plan grew after the run had begun, as a sentence; empty where it did not, or its starts do not say."""
+        sizes = self.ran.sizes
+        if len(set(sizes)) < 2:
+            return ""
+        noun = (PromptSpec if self.study.get("kind") == "prompt" else ConversationSpec).noun
+        return f"The plan grew from {sizes[0]:,} to {sizes[-1]:,} {noun}s over {self.ran.n_starts:,} starts."
 
 
 class RunFacts(Facts):

@@ -53,7 +53,7 @@ def manifest_of(
         "study": content,
         "conversations": [spec.model_dump(mode="json") for spec in specs],
         "prompts": prompts.texts(),
-        "starts": [*starts, _start(run, shard)],
+        "starts": [*starts, _start(run, shard, len(specs))],
         "reproducible": {
             "yes": [
                 "the plan: conversation ids and seeds are sha256 of the study's content",
@@ -121,7 +121,7 @@ def changed_keys(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return changed
 
 
-def _start(run: RunOptions, shard: Shard) -> dict[str, Any]:
+def _start(run: RunOptions, shard: Shard, n_planned: int) -> dict[str, Any]:
     packages = ("vs-sim", "langgraph", "langchain-openai", "openai", "numpy", "scipy", "pandas", "statsmodels", "xllamacpp")
     versions: dict[str, str | None] = {}
     for package in packages:
@@ -131,6 +131,7 @@ def _start(run: RunOptions, shard: Shard) -> dict[str, Any]:
             versions[package] = None
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "n_planned": n_planned,
         "run": json.loads(run.model_dump_json(exclude_none=True)),
         "versions": {"python": platform.python_version(), **versions},
         "git_commit": _git_commit(),

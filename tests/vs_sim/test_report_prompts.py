@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from analysis.prompt_facts import prompt_facts
+from analysis.report_prompts import design
 from tests.prompt_runs import CITY, asking, replied, written
 from tests.report_runs import HOSTILE, Page, edit_manifest, scripted_run
 from tests.runs import MODEL, call
@@ -256,3 +258,18 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["report", str(bad), "--out", str(tmp_path / "x.html")]) == 2
     assert "the study is damaged" in capsys.readouterr().err
     assert not (tmp_path / "x.html").exists()
+
+
+def test_a_temperature_that_some_conditions_name_is_not_said_of_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cold, warm = {**DIRECT, "temperature": 0.1}, {**VS, "temperature": 1.5}
+    for name, conditions, said in (
+        ("all", [cold, warm, {**LIST, "temperature": 1.0}], None),
+        ("some", [cold, VS, LIST], "0.7 unless a condition names its own"),
+        ("none", [DIRECT, VS, LIST], "0.7"),
+    ):
+        run = of_two_models(tmp_path / name, conditions=conditions, temperature=0.7, top_p=0.9)
+        facts = prompt_facts(RunFolder(run).any_manifest(), RunFolder(run).planned_askings(), RunFolder(run).responses(), [])
+        shown = dict(design(facts))
+        assert (shown.get("Temperature"), shown["Top-p"]) == (said, "0.9")
+    page = report(capsys, tmp_path / "some.html", tmp_path / "some")
+    assert "0.7 unless a condition names its own" in page.text

@@ -136,6 +136,7 @@ def _run(run: Path, prefix: str, name: str, human: Path | None, cleaning: Cleani
         blocks=(*blocks, missing_block(prefix, facts, transcripts, grid)),
         prompts=prompts_of(manifest),
         comparison=comparison_lines(grid) if grid else (),
+        grown=facts.grown,
     )
     return part, Recorded(name, transcripts, study, _amounts(folder, study, transcripts))
 

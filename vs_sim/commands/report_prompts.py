@@ -57,6 +57,7 @@ def run_of_prompts(folder: ReadOnce, prefix: str, name: str) -> tuple[RunPart, A
         prompts=_sent(study, manifest),
         comparison=comparison_lines(facts, _single(parts)),
         of_prompts=True,
+        grown=facts.grown,
     )
     return part, Asked(name, manifest["study"], planned, records, distances, _marks(study))
 
