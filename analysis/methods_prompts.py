@@ -65,6 +65,7 @@ def _design(facts: PromptFacts, n_askings: Mapping[str, int]) -> list[str]:
         f"Question, as written before the run: {named(study['question'])} Prediction: {named(study['prediction'])}",
         f"We planned {counted(facts.n_planned, 'asking')} of single prompts: {counted(len(prompts), 'prompt')}, "
         f"{counted(len(study['conditions']), 'condition')} and {counted(len(study['models']), 'model')} ({listed(study['models'])}).",
+        *([facts.grown] if facts.grown else []),
         f"Each prompt was to be asked as often as a condition needs for {study['n_replies']:,} candidate replies if every answer is read "
         f"as asked (askings of a prompt: {times}).",
         *([f"{answers}."] if n_answers else []),

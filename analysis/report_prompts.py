@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from analysis.accuracy import Accuracy
 from analysis.coverage import Coverage
@@ -60,8 +61,9 @@ def design(facts: PromptFacts) -> tuple[tuple[str, str], ...]:
         "Conditions": f"{len(study['conditions']):,}",
         "Replies wanted": f"{study['n_replies']:,} of each prompt, condition and model",
         "Askings": f"{facts.n_planned:,} planned, {facts.n_complete:,} complete, {n_failed:,} failed, {not_run:,} not run",
+        "Plan": facts.grown,
         "Measures": ", ".join(study["measures"]),
-        **{name: study.get(key) for key, name in _KEYS.items()},
+        **{name: _set(study, key) for key, name in _KEYS.items()},
         "JSON schema": schemas(study) if "json_schema" in study else None,
         "Calls": _calls(facts.spent),
         "Tokens": _tokens(facts.spent),
@@ -81,6 +83,14 @@ _KEYS = {
     "reply_words": "Words allowed in a reply",
     "n_reasks": "Unreadable replies asked for again",
 }
+
+
+def _set(study: Mapping[str, Any], key: str) -> str | None:
+    """What the study sets for all conditions but those that set their own, as the table of conditions shows; None if all do."""
+    own = [one.get(key) is not None for one in study["conditions"]]
+    if key not in study or all(own):
+        return None
+    return f"{study[key]}{' unless a condition names its own' if any(own) else ''}"
 
 
 def _calls(spent: Spent) -> str:
