@@ -28,15 +28,17 @@ class Coverage(Record):
         n_planned, n_askings: askings of the plan, and those that gave candidates.
         n_replies: candidates that were looked at, at most as many as the study asks for.
         n_answers: right answers that there are.
-        n_found: different ones among the candidates.
+        n_found: different ones among the candidates; None without any.
         n_found_interval: 95 %, for what as many askings find, by Student's t with the jackknife over the askings, which errs on the
-            wide side (Efron and Stein 1981); between 0 and `n_answers`; None where it is the same whichever asking is left out.
-        n_found_by_chance: how many as many independent draws from the reference (where there is none, from equal shares) find, mean.
+            wide side (Efron and Stein 1981); between the fewest that one asking finds and `n_answers`; None where it is the same
+            whichever asking is left out.
+        n_found_by_chance: how many as many independent draws from the reference (where there is none, from equal shares) find, mean;
+            None without candidates.
         precision: share of the candidates that give a right answer.
         precision_interval: 95 %, over the askings; exact (Clopper and Pearson) at their number where fewer than 10 of them give something
             right, or something wrong; None for a single asking.
         kl: Kullback-Leibler divergence of the answers from the reference, in nats, over replies that give a right answer; None without
-            a reference or such replies. Answers that were not given count as 0, so that no smoothing is needed.
+            a reference or such replies that can be drawn. Answers that were not given count as 0, so that no smoothing is needed.
         kl_interval: 95 %, over the askings that give a right answer, for the divergence that ever more of them would have, see
             `_kl_interval`; None likewise, and where all of them but one, at most, give the same.
         kl_floor: divergence of as many independent draws from the reference as replies give a right answer: mean, and 95 % quantile. Lists
@@ -54,9 +56,9 @@ class Coverage(Record):
     n_askings: int
     n_replies: int
     n_answers: int
-    n_found: int
+    n_found: int | None
     n_found_interval: Interval | None
-    n_found_by_chance: float
+    n_found_by_chance: float | None
     precision: float | None
     precision_interval: Interval | None
     kl: float | None
@@ -66,6 +68,11 @@ class Coverage(Record):
     chi_square: float | None
     chi_square_n: int
     chi_square_p: float | None
+
+    @property
+    def found_share(self) -> float | None:
+        """Share of the right answers that was found; None without candidates."""
+        return None if self.n_found is None else self.n_found / self.n_answers
 
 
 def kl_divergence(observed: Floats, reference: Floats) -> float:
@@ -115,12 +122,13 @@ def coverage(
     per_asking = _table(asking, which, weights, len(answers))
     n_right, n_all = (np.bincount(asking, weights=one, minlength=len(per_asking)) for one in (right.astype(float), np.ones(len(which))))
     given_right = per_asking.sum(axis=0)
-    own = given_right / given_right.sum() if right.any() else given_right
+    ever_drawn = given_right.sum() > 0  # a right answer may be stated with probability 0
+    own = given_right / given_right.sum() if ever_drawn else given_right
     kl = kl_interval = floor = chi = chi_p = None
     times = _times(len(per_asking), rng, n_resamples)
     drawn = np.array([index.get(match(given.texts[i]) or "", -1) for i in given.drawn[: len(per_asking)]], dtype=np.int64)
     drawn = drawn[drawn >= 0]
-    if shares is not None and right.any():
+    if shares is not None and ever_drawn:
         kl = kl_divergence(own, shares)
         floor = _floor([kl_divergence(row / row.sum(), shares) for row in rng.multinomial(int(right.sum()), shares, n_resamples)])
         kl_interval = _kl_interval(per_asking, shares, floor)
@@ -138,9 +146,9 @@ def coverage(
         n_askings=given.n_askings,
         n_replies=len(which),
         n_answers=len(answers),
-        n_found=len(set(which[right].tolist())),
-        n_found_interval=_found_interval(per_asking > 0),
-        n_found_by_chance=float(np.sum(1 - (1 - equal) ** len(which))),
+        n_found=len(set(which[right].tolist())) if len(which) else None,
+        n_found_interval=_found_interval(_table(asking, which, np.ones(len(which)), len(answers)) > 0),
+        n_found_by_chance=float(np.sum(1 - (1 - equal) ** len(which))) if len(which) else None,
         precision=float(right.mean()) if len(which) else None,
         precision_interval=None if times is None else _precision_interval(n_right, n_all, times),
         kl=kl,
@@ -169,7 +177,7 @@ def _found_interval(gave: npt.NDArray[np.bool_]) -> Interval | None:
     if n < 2 or np.ptp(without) == 0:
         return None
     half = float(stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))
-    return Interval(max(0.0, found - half), min(float(gave.shape[1]), found + half))
+    return Interval(max(float(gave.sum(axis=1).min()), found - half), min(float(gave.shape[1]), found + half))
 
 
 def _kl_interval(per_asking: Floats, shares: Floats, floor: Floor) -> Interval | None:

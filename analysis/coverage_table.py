@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.coverage import Coverage
 from analysis.latex import Table
-from analysis.numbers import cell, number, p_value
+from analysis.numbers import NONE, cell, number, p_value
 from vs_sim.records import printable
 from vs_sim.terminal import WIDTH, columns, filled, shortened, wrapped
 
@@ -52,7 +52,7 @@ def _cells(one: Coverage) -> tuple[str, ...]:
     kl_low, kl_high = one.kl_interval or (None, None)
     within = "" if one.n_found_interval is None else " [{:.0f}, {:.0f}]".format(*one.n_found_interval)
     return (
-        f"{one.n_found}{within} of {one.n_answers}",
+        NONE if one.n_found is None else f"{one.n_found}{within} of {one.n_answers}",
         number("answers", one.n_found_by_chance),
         cell("share", one.precision, low, high),
         cell("share", one.kl, kl_low, kl_high),

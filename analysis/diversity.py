@@ -57,11 +57,16 @@ Distances = Callable[[Sequence[str]], Floats]
 
 
 def in_meaning(embed: Embed) -> Distances:
-    """1 - cosine similarity of embeddings."""
+    """1 - cosine similarity of embeddings, exactly 0 for equal texts."""
 
     def distances(texts: Sequence[str]) -> Floats:
-        vectors = embed(texts).astype(np.float64)
-        return np.asarray(1 - vectors @ vectors.T, dtype=np.float64)
+        different = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+        vectors = embed(list(different)).astype(np.float64)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        table = np.clip(1 - vectors @ vectors.T, 0, None)
+        np.fill_diagonal(table, 0)
+        which = [different[text] for text in texts]
+        return np.asarray(table[np.ix_(which, which)], dtype=np.float64)
 
     return distances
 

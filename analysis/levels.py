@@ -113,7 +113,7 @@ def of_coverage(found: Sequence[Coverage]) -> list[Level]:
         numbers: dict[str, Mapping[str, tuple[float, Interval | None]]] = {
             KL: {one.prompt: (one.kl, one.kl_interval) for one in group if one.kl is not None},
             FOUND: {
-                one.prompt: (one.n_found / one.n_answers, _part(one.n_found_interval, one.n_answers)) for one in group if one.n_replies
+                one.prompt: (share, _part(one.n_found_interval, one.n_answers)) for one in group if (share := one.found_share) is not None
             },
             RIGHT: {one.prompt: (one.precision, one.precision_interval) for one in group if one.precision is not None},
         }

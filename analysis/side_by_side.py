@@ -55,7 +55,7 @@ def _test(one: Diversity, base: Diversity) -> MethodTest:
     if len(both) > 1:
         u, p = (float(value) for value in stats.mannwhitneyu(a, b, alternative="two-sided"))
         u_p = None if np.isnan(p) else p  # of two samples without any variation
-        if np.ptp(a - b) > 1e-12:
+        if np.ptp(a - b) > 1e-9:  # less is what adding up in another order leaves
             t, t_p = (float(value) for value in stats.ttest_rel(a, b))
     return MethodTest(
         measure=one.measure,
@@ -115,7 +115,8 @@ def render_tests(tests: Sequence[MethodTest]) -> str:
     for one in (one for one in tests if one.u is not None):
         t = "t -" if one.t is None else f"t {one.t:.2f}, p {p_value(one.t_p)}"
         difference = share(one.difference, signed=True)
-        lines.append(f"  {one.measure}: {one.condition} minus {one.first} {difference}, {t}; U {u_text(one.u)}, p {p_value(one.u_p)}")
+        over = f"{one.measure} over {one.n_prompts} prompts"
+        lines.append(f"  {over}: {one.condition} minus {one.first} {difference}, {t}; U {u_text(one.u)}, p {p_value(one.u_p)}")
     if not lines:
         return ""
-    return "\n".join([f"Distances within a method, over {tests[0].n_prompts} prompts (paired t-test, Mann-Whitney U; two-sided)", *lines])
+    return "\n".join(["Distances within a method, over the prompts that both have (paired t-test, Mann-Whitney U; two-sided)", *lines])

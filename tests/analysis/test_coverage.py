@@ -67,7 +67,7 @@ def test_only_as_many_candidates_as_asked_for_are_looked_at():
 def test_interval_of_what_is_found_by_hand():
     one = found(of([{"a": 1.0}, {"a": 0.5, "b": 0.5}, {"a": 1.0}]))  # leaving out an asking finds 2, 1, 2
     half = stats.t.ppf(0.975, 2) * math.sqrt(2 / 3 * (2 * (1 / 3) ** 2 + (2 / 3) ** 2))
-    assert one.n_found_interval == (max(0, 2 - half), min(3, 2 + half))
+    assert one.n_found_interval == (max(1, 2 - half), min(3, 2 + half)), "one asking finds one at least"
     assert found(of([{"a": 1.0}, {"a": 1.0}])).n_found_interval is None, "the same whichever is left out"
     assert found(of([{"a": 1.0}])).n_found_interval is None, "one asking"
 
@@ -132,7 +132,15 @@ def test_nothing_found_is_missing_not_zero():
     assert (one.kl, one.kl_floor, one.chi_square, one.chi_square_p) == (None, None, None, None)
     assert (one.n_found, one.precision) == (0, 0.0)
     none = found(Replies("p", "arm", "m", (), np.zeros(0), np.zeros(0, dtype=int), np.zeros(0, dtype=int), 3))
+    assert (none.n_found, none.n_found_by_chance, none.found_share) == (None, None, None)
     assert (none.precision, none.kl, none.n_askings, none.n_planned) == (None, None, 0, 3)
+
+
+@pytest.mark.parametrize("n_askings", [1, 3])
+def test_right_answers_that_are_never_drawn_are_no_distribution(n_askings):
+    one = found(of([{"a": 0.0, "wrong": 1.0}] * n_askings, [1] * n_askings))
+    assert (one.n_found, one.precision) == (1, 0.5)
+    assert (one.kl, one.kl_interval, one.kl_floor, one.shares) == (None, None, None, {})
 
 
 def test_without_a_reference_there_is_coverage_and_no_divergence():

@@ -36,6 +36,19 @@ def test_the_order_of_words_counts():
     assert in_words(["a b c", "c b a"])[0, 1] == pytest.approx(1 - 2 * 1 / 6)
 
 
+def test_equal_texts_are_at_distance_0_exactly():
+    """Of vectors whose length is 1 up to the last digit only, as embeddings come, or not the same in every batch."""
+    rng = np.random.default_rng(3)
+    unit = rng.normal(size=384)
+    unit = (unit / np.linalg.norm(unit)).astype(np.float32)
+    table = in_meaning(lambda texts: np.array([unit + np.float32(1e-7) * i for i, _ in enumerate(texts)]))(["x", "x", "y"])
+    assert table[0, 1] == 0 and (np.diag(table) == 0).all() and (table >= 0).all()
+    found = [arm("direct", *[["x"]] * 4), arm("vs", ["x", "y"], ["x", "z"])]
+    direct, vs = diversities("meaning", found, in_meaning(lambda texts: np.eye(384)[: len(texts)]), n=4, seed=1)
+    assert (direct.mean, direct.interval, vs.ratio, vs.ratio_interval) == (0, None, None, None)
+    assert vs.mean is not None and vs.mean > 0
+
+
 def test_meaning_is_one_minus_the_cosine():
     vectors = {"x": [1.0, 0.0], "y": [0.0, 1.0], "z": [0.6, 0.8]}
     table = in_meaning(lambda texts: np.array([vectors[t] for t in texts], dtype=np.float32))(["x", "y", "z"])
