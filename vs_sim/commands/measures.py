@@ -246,9 +246,10 @@ def prompt_study_of(folder: RunFolder) -> PromptStudy:
 
     from vs_sim.errors import RunFolderError
     from vs_sim.prompt_study import PromptStudy
+    from vs_sim.run_shape import first_problem
 
     content = {key: value for key, value in folder.any_manifest()["study"].items() if key != "prompts_sha256"}
     try:
         return PromptStudy.model_validate(content)
     except ValidationError as error:
-        raise RunFolderError(f"{folder.manifest_path}: the study is damaged: {error.errors()[0]['msg']}") from None
+        raise RunFolderError(f"{folder.manifest_path}: the study is damaged: {first_problem(error)}") from None
