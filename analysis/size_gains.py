@@ -34,17 +34,17 @@ class Gain(Record):
     interval: Interval | None
 
 
-def gains(diversities: Sequence[Diversity], levels: Sequence[Level], sizes: Mapping[str, float]) -> list[Gain]:
-    """The gain of every condition but the first, of the models whose size is known; none if fewer than two models have a size.
+def gains(diversities: Sequence[Diversity], levels: Sequence[Level], sizes: Mapping[str, float]) -> tuple[list[Gain], list[str]]:
+    """The gain of every condition but the first, of the models whose size is known; none if fewer than two of them have a gain.
 
     Args:
         diversities: of one run, whose ratio is the gain.
         levels: of the run's other measures, whose difference is it; conditions with replies to other prompts than the first are left out.
         sizes: model -> its parameters in billions.
+
+    Returns:
+        The gains; and the models with a size that have none, while others do.
     """
-    models = list(dict.fromkeys([*(one.model for one in diversities), *(one.model for one in levels)]))
-    if sum(model in sizes for model in models) < 2:
-        return []
     bases = {one.model: one.condition for one in reversed(diversities)}
     found = [
         Gain(
@@ -77,4 +77,6 @@ def gains(diversities: Sequence[Diversity], levels: Sequence[Level], sizes: Mapp
                     interval=interval,
                 )
             )
-    return found
+    having = {one.model for one in found}
+    lacking = [model for model in sizes if having and model not in having]
+    return found if len(having) > 1 else [], lacking

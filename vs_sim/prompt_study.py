@@ -93,12 +93,19 @@ def prompt_study(path: Path, data: dict[str, Any], model: str | None) -> PromptS
         file = _PromptStudyFile.model_validate(own)
     except ValidationError as error:
         raise StudyError(explain(error, path, _PromptStudyFile)) from None
-    names = [with_provider(model)] if model is not None else [file.models] if isinstance(file.models, str) else file.models
+    own_models = [file.models] if isinstance(file.models, str) else file.models
+    names = own_models if model is None else [with_provider(model)]
     entries = load_prompts(file_of(path, "prompts", file.prompts))
     try:
-        return PromptStudy.model_validate({**data, "models": names, "prompts": entries})
+        study = PromptStudy.model_validate({**data, "models": names, "prompts": entries})
     except ValidationError as error:
         raise StudyError(explain(error, path, PromptStudy)) from None
+    for name in study.sizes:
+        if name not in (*own_models, *names):  # those of the file, too: `model` may take their place for a first try
+            raise StudyError(
+                f"{path}: sizes.{name}: is no model of this study; known here are {', '.join(own_models)}; rename or remove it"
+            )
+    return study
 
 
 def plan_prompts(study: PromptStudy) -> list[PromptSpec]:

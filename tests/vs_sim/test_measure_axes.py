@@ -69,6 +69,14 @@ def test_a_size_is_a_number_of_billions(prompt_study, command):
     assert "sizes.openai:x = 0: " in err
 
 
+def test_a_size_of_a_model_that_is_not_in_the_study_is_refused_but_a_study_may_be_tried_with_another_model(prompt_study, command, tmp_path):
+    code, _, err = command("plan", prompt_study.write(models=["openai:x", "openai:y"], sizes={"openai:z": 8.0}))
+    assert code == 2
+    assert "study.toml: sizes.openai:z: is no model of this study; known here are openai:x, openai:y; rename or remove it" in err
+    scripted = f"scripted:{rules(tmp_path / 'rules.toml', 2)}"
+    assert command("plan", prompt_study.write(models=["openai:x"], sizes={"openai:x": 8.0}), "--model", scripted)[0] == 0
+
+
 def test_one_model_without_a_sweep_has_neither(prompt_study, command, tmp_path):
     code, said, err = command("run", prompt_study.write(measures=["coverage", "words"]), "--out", tmp_path / "run")
     assert code == 0, err
