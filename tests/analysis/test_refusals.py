@@ -1,11 +1,13 @@
 """What counts as a refusal, on replies written for this; and how often a condition refuses."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.accuracy_table import render_refusals
-from analysis.refusals import refusals, refuses
+from analysis.refusals import LOOKED_AT, refusals, refuses
 from analysis.uncertainty import share_interval
 from vs_sim.records import Candidate, Failure, PromptSpec, Responses, VerbalizedDistribution
 
@@ -202,3 +204,14 @@ def test_conditions_are_compared_with_the_first():
 def test_what_was_not_run_is_missing():
     (one,) = found(planned("arm", "p"), [])
     assert (one.n_planned, one.n_answered, one.n_withheld, one.n_without, one.drawn.mean) == (1, 0, 0, 1, None)
+
+
+def test_a_refusal_stands_at_the_beginning_and_a_long_reply_costs_no_more():
+    first = "word " * (LOOKED_AT // 5)
+    assert refuses(f"{SORRY} {first}")
+    assert not refuses(f"{first}{SORRY}")
+    assert refuses(f'"{first}" {SORRY}'), "what is quoted is left out before that"
+    began = time.process_time()
+    for words in ("i really ", "i am ", "as an ai ", "sorry but "):
+        assert not refuses(words * 40_000)
+    assert time.process_time() - began < 10, "half a second each: their square takes a minute"
