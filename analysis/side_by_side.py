@@ -76,30 +76,35 @@ def u_text(u: float | None) -> str:
     return NONE if u is None else f"{u:,.1f}".removesuffix(".0")
 
 
-def render(prompt: str, found: Sequence[Replies], distances: Sequence[Diversity], *, with_weights: Sequence[str]) -> str:
+def render(prompt: str, found: Sequence[Replies], distances: Sequence[Diversity], *, n: int, with_weights: Sequence[str]) -> str:
     """One prompt: a column for each condition, its replies with their probabilities below each other.
 
     Args:
         prompt: what was asked.
         found: the replies to it, one entry for each condition.
         distances: their diversity, for the last line of each column.
+        n: replies of a column that the distances are of, the first ones; those behind stand below a line that says so.
         with_weights: conditions whose replies came with stated probabilities.
     """
     width = (WIDTH + 2) // max(1, len(found)) - 2
-    columns = [_column(one, distances, width, weights=one.condition in with_weights) for one in found]
+    columns = [_column(one, distances, width, n=n, weights=one.condition in with_weights) for one in found]
     height = max(len(column) - 1 for column in columns)
     padded = [[*column[:-1], *[""] * (height - len(column) + 1), column[-1]] for column in columns]
     rows = ["  ".join(filled(cell, width) for cell in row).rstrip() for row in zip(*padded, strict=True)]
     return "\n".join([*wrapped(printable(prompt), WIDTH), "", *rows])
 
 
-def _column(one: Replies, distances: Sequence[Diversity], width: int, *, weights: bool) -> list[str]:
+def _column(one: Replies, distances: Sequence[Diversity], width: int, *, n: int, weights: bool) -> list[str]:
     """Head, replies and last line of a column; each at most so wide."""
     lines = [shortened(printable(one.condition), width), "-" * width]
-    given: dict[tuple[int, str], list[float]] = {}  # what an asking gave twice stands there once
-    for asking, text, weight in zip(one.asking.tolist(), one.texts, one.weights.tolist(), strict=True):
-        given.setdefault((asking, text), []).append(weight)
-    for (_, text), own_weights in given.items():
+    given: dict[tuple[bool, int, str], list[float]] = {}  # what an asking gave twice stands there once
+    for i, (asking, text, weight) in enumerate(zip(one.asking.tolist(), one.texts, one.weights.tolist(), strict=True)):
+        given.setdefault((i >= n, asking, text), []).append(weight)
+    behind = False
+    for (more, _, text), own_weights in given.items():
+        if more and not behind:
+            behind = True
+            lines += wrapped(f"more than the {n} wanted, in no distance:", width)
         head = f"{sum(own_weights):.2f} " if weights else "- "
         times = f" ({len(own_weights)} times)" if len(own_weights) > 1 else ""
         lines += wrapped(head + printable(" ".join(text.split())) + times, width, indent=" " * len(head))

@@ -57,7 +57,7 @@ def test_columns_fit_a_terminal_and_hold_every_reply():
         Replies("p", name, "m", (long, "\x1b[31mred"), np.array([0.7, 0.3]), np.array([0, 0]), np.array([0]), 1)
         for name in ("one", "two", "three")
     ]
-    text = render("Say something.", found, [arm("one", p=0.5)], with_weights=["two"])
+    text = render("Say something.", found, [arm("one", p=0.5)], n=5, with_weights=["two"])
     assert max(map(len, text.splitlines())) <= 100
     assert text.count("goes on") >= 3
     assert "\x1b" not in text
@@ -70,7 +70,7 @@ def test_what_an_asking_gave_twice_stands_there_once_with_both_weights():
     given = Replies(
         "p", "vs", "m", ("yes", "yes", "no", "yes"), np.array([0.3, 0.3, 0.4, 1.0]), np.array([0, 0, 0, 1]), np.array([0, 3]), 2
     )
-    lines = render("Say something.", [given], [arm("vs", p=0.5)], with_weights=["vs"]).splitlines()
+    lines = render("Say something.", [given], [arm("vs", p=0.5)], n=5, with_weights=["vs"]).splitlines()
     assert lines[4:7] == ["0.60 yes (2 times)", "0.40 no", "1.00 yes"]
 
 
@@ -104,3 +104,18 @@ def test_what_is_wrong_is_said(command, options, sentence):
     code, _, err = command("side-by-side", "Name a city.", "--model", "scripted:donation", *options)
     assert code == 2
     assert sentence in err
+
+
+def test_what_is_more_than_wanted_stands_apart_and_is_in_no_distance(command, tmp_path):
+    given = Replies("p", "vs", "m", ("a", "b", "b", "c"), np.array([0.4, 0.2, 0.2, 0.2]), np.zeros(4, dtype=int), np.array([0]), 1)
+    lines = render("Say something.", [given], [arm("vs", p=0.5)], n=2, with_weights=["vs"]).splitlines()
+    assert lines[4:] == ["0.40 a", "0.20 b", "more than the 2 wanted, in no distance:", "0.20 b", "0.20 c", "distance: words .500"]
+    rules = tmp_path / "rules.toml"
+    three = RULES.replace('"probability": 0.4}', '"probability": 0.3}, {"reply": "Nice", "probability": 0.1}')
+    rules.write_text(three, "utf-8")
+    line = ("side-by-side", "Name a city.", "--methods", "vs_standard,direct", "-k", "2", "--model", f"scripted:{rules}")
+    code, said, _ = command(*line)
+    assert code == 0
+    assert said.index("Paris") < said.index("more than the 2 wanted") < said.index("Nice")
+    first = json.loads(command(*line, "--json")[1])["replies"][0]
+    assert (len(first["replies"]), first["n_in_distance"]) == (3, 2)

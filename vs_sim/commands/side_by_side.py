@@ -42,6 +42,7 @@ def _side_by_side(arguments: argparse.Namespace) -> int:
     from vs_sim.commands.measures import diversities_of, ready_to_measure
     from vs_sim.commands.model import fetch_weights
     from vs_sim.commands.people import machinery_note
+    from vs_sim.commands.results import ReadOnce
     from vs_sim.run import Watcher, run_study
     from vs_sim.store import RunFolder
 
@@ -52,14 +53,18 @@ def _side_by_side(arguments: argparse.Namespace) -> int:
     watcher = Watcher()
     watcher.say = lambda line: print(line, file=sys.stderr)  # type: ignore[method-assign]
     result = asyncio.run(draining(lambda drain: run_study(study, folder, watcher, drain=drain), watcher.say))
-    found, distances = replies(folder.planned_askings(), folder.responses()), diversities_of(folder, study)
+    read = ReadOnce(folder.path)
+    found, distances = replies(read.planned_askings(), read.responses()), diversities_of(read, study)
     tests = method_tests(distances)
     if arguments.json:
         shown = [{"prompt": r.prompt, "condition": r.condition, "replies": r.texts, "weights": r.weights.tolist()} for r in found]
+        shown = [{**one, "n_in_distance": min(arguments.k, len(one["replies"]))} for one in shown]
         print(json.dumps({"replies": shown, "tests": [one.model_dump(mode="json") for one in tests]}, indent=2))
     else:
         stated = [one.name for one in study.conditions if one.wording]
-        blocks = [render(p.text, [r for r in found if r.prompt == p.id], distances, with_weights=stated) for p in study.prompts]
+        blocks = [
+            render(p.text, [r for r in found if r.prompt == p.id], distances, n=arguments.k, with_weights=stated) for p in study.prompts
+        ]
         print("\n\n\n".join(blocks))
         for block in (render_tests(tests), machinery_note(study.models), f"run: {folder.path}"):
             if block:
