@@ -119,3 +119,12 @@ def test_the_studies_that_ship_are_sound(name, n_prompts, n_askings):
     assert len(plan_any(study)) == n_askings
     if name == "accuracy":
         assert {len(prompt.answers) for prompt in study.prompts} == {1}
+
+
+def test_a_run_is_read_once_however_many_measures_it_has(ran, command, monkeypatch):
+    run, _ = ran("words", "coverage", "accuracy", "refusals")
+    reads = []
+    read = RunFolder.responses
+    monkeypatch.setattr(RunFolder, "responses", lambda folder: reads.append(folder) or read(folder))
+    assert command("compare", run)[0] == 0
+    assert len(reads) == 1

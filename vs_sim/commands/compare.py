@@ -31,9 +31,9 @@ def add(verbs: Verbs) -> None:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from vs_sim.commands.people import grid_of, without_people
-    from vs_sim.store import RunFolder
+    from vs_sim.commands.results import ReadOnce
 
-    folder = RunFolder(arguments.run)
+    folder = ReadOnce(arguments.run)
     if folder.of_prompts:
         from vs_sim.commands.measures import compare_prompts
 
@@ -51,9 +51,9 @@ def _compare(arguments: argparse.Namespace) -> int:
 def compare_and_draw(run: Path) -> None:
     """The tables on the terminal, the figure and the tidy table in the run folder."""
     from vs_sim.commands.people import grid_of
-    from vs_sim.store import RunFolder
+    from vs_sim.commands.results import ReadOnce
 
-    folder = RunFolder(run)
+    folder = ReadOnce(run)
     if folder.of_prompts:
         from vs_sim.commands.measures import compare_prompts
 
