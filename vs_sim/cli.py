@@ -46,9 +46,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def work() -> int:
         arguments = parser().parse_args(argv)
-        return int(arguments.verb(arguments))
+        try:
+            return int(arguments.verb(arguments))
+        except KeyboardInterrupt:
+            if arguments.command not in _WRITES_WHOLE:
+                raise
+            print("vs-sim: interrupted; nothing is half written: give the same command again", file=sys.stderr)
+            return 130
 
     return exit_code("vs-sim", work)
+
+
+_WRITES_WHOLE = ("report", "bundle", "export", "synthetic")
+"""Verbs that ask no model, and what they write appears whole or not at all."""
 
 
 def exit_code(name: str, work: Callable[[], int]) -> int:
@@ -99,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=(__doc__ or "").partition("\n\n")[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = whole.add_subparsers(metavar="VERB", required=True)
+    verbs = whole.add_subparsers(metavar="VERB", dest="command", required=True)
     for commands in (
         init,
         study,

@@ -96,7 +96,8 @@ def responses_lines(record: Responses) -> list[Line]:
     lines = [response_line(record)]
     if record.distribution is not None:
         for i, c in enumerate(record.distribution.candidates):
-            text = f"{c.probability:6.3f}  {printable(c.text)}" + (f"  [{', '.join(c.repairs)}]" if c.repairs else "")
+            notes = [*([f"given {c.n_given} times"] if c.n_given > 1 else []), *c.repairs]
+            text = f"{c.probability:6.3f}  {printable(c.text)}" + (f"  [{', '.join(notes)}]" if notes else "")
             lines.append(Line("    > " + text, "bold green") if i == record.drawn else Line("      " + text, "dim"))
     return lines
 
@@ -107,9 +108,10 @@ def response_line(record: Responses) -> Line:
     text = f"{spec.id}  {spec.condition}  {spec.prompt}  r{spec.replicate}  "
     if record.failure is not None or record.distribution is None or record.drawn is None:
         return Line(text + f"FAILED {record.failure.kind if record.failure else ''}", "red")
-    said = printable(" ".join(record.distribution.candidates[record.drawn].text.split()))
+    drawn = record.distribution.candidates[record.drawn]
     n = len(record.distribution.candidates)
-    return Line(shortened(text + (f"{n} candidates, drawn: " if n > 1 else "") + said, WIDTH))
+    how = f"{n} candidates, drawn: " if n > 1 else f"1 candidate, given {drawn.n_given} times: " if drawn.n_given > 1 else ""
+    return Line(shortened(text + how + printable(drawn.text), WIDTH))
 
 
 def listing(transcripts: Sequence[Transcript], scale: Scale) -> list[Line]:

@@ -1,6 +1,7 @@
 """The vs-sim command: what each verb prints, and how each mistake ends."""
 
 import json
+import signal
 
 import pytest
 
@@ -133,3 +134,19 @@ def test_personas_are_shown_as_the_model_sees_them(command, study_folder):
     assert out.endswith("4 personas\n")
     found = json.loads(command("personas", "show", study_folder.path / "people.toml", "--json")[1])
     assert [p["id"] for p in found] == ["ann", "ben", "cem", "dot"]
+
+
+@pytest.mark.parametrize(
+    ("module", "sentence"),
+    [
+        ("export", "nothing is half written: give the same command again"),
+        ("judge", "nothing that was answered is lost: give the same command again to go on"),
+    ],
+)
+def test_what_is_interrupted_says_what_is_there(command, monkeypatch, module, sentence):
+    def interrupted(arguments):
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(f"vs_sim.commands.{module}._{module}", interrupted)
+    line = {"export": ("--to", "csv"), "judge": ("--model", "scripted:x")}[module]
+    assert command(module, "run", *line) == (130, "", f"vs-sim: interrupted; {sentence}\n")

@@ -93,3 +93,21 @@ def test_prompts_and_dialogues_do_not_mix(done, run, prompt_study, command, tmp_
         assert err.startswith("vs-sim: ") and err.count("\n") == 1, verb
     assert "another study" in command("run", study, "--out", run)[2]
     assert "is a run of single prompts" in command("compare", run, "--human", done)[2]
+
+
+def test_a_candidate_that_was_given_five_times_is_no_bare_text(prompt_study, command, tmp_path):
+    one = '{"reply": "4", "probability": 0.2}'
+    rules = f"[[rule]]\nwhen = '.'\nreplies = ['{{\"candidates\": [{', '.join([one] * 5)}]}}']\n"
+    study = prompt_study.write(rules=rules, conditions=[{"name": "vs", "method": "vs_standard", "k": 5}], n_replies=5)
+    code, _, err = command("run", study, "--out", tmp_path / "run", "--watch")
+    assert code == 0
+    assert "r0  1 candidate, given 5 times: 4  " in err
+    assert "r0  1 candidate, given 5 times: 4\n" in command("show", tmp_path / "run")[1]
+    id = json.loads((tmp_path / "run" / "manifest.json").read_text("utf-8"))["conversations"][0]["id"]
+    assert "> 1.000 4 [given 5 times, merged_duplicate]" in " ".join(command("show", tmp_path / "run", id)[1].split())
+
+
+def test_a_plan_of_prompts_is_of_askings_in_json_too(prompt_study, command):
+    found = json.loads(command("plan", prompt_study.write(), "--json")[1])
+    assert found["n_askings"] == len(found["askings"]) == 18
+    assert not [key for key in found if "conversation" in key]

@@ -240,7 +240,8 @@ def _plan_prompts(study: PromptStudy, arguments: argparse.Namespace) -> int:
     found = estimate_prompts(study)
     if arguments.json:
         askings = [spec.model_dump(mode="json") for spec in plan_prompts(study)]
-        print(json.dumps({**vars(found), "conversations": askings}, indent=2))
+        data = {"n_askings" if key == "n_conversations" else key: value for key, value in vars(found).items()}
+        print(json.dumps({**data, "askings": askings}, indent=2))
         return 0
     arms = f"{len(study.prompts)} prompts x {len(study.conditions)} conditions x {len(study.models)} models"
     _say(f"{found.n_conversations} askings = {arms}, each as often as it takes for {study.n_replies} replies")

@@ -94,7 +94,7 @@ def _put(path: Path, text: str) -> None:
 
 def _study(run: Run) -> dict[str, Any]:
     """The manifest without what is nobody's business: where endpoints are, and which variable held a key."""
-    starts = [{key: start.get(key) for key in ("at", "versions", "git_commit")} for start in run.manifest["starts"]]
+    starts = [{key: start.get(key) for key in ("at", "n_planned", "versions", "git_commit")} for start in run.manifest["starts"]]
     kept: dict[str, Any] = {key: run.manifest[key] for key in ("study", "prompts", "reproducible") if key in run.manifest}
     reference = {} if run.reference is None else {"reference": run.reference.model_dump(mode="json")}
     return {**kept, "starts": starts, **reference}
