@@ -123,9 +123,18 @@ def chi_squares(found: Sequence[Coverage]) -> str:
         return ""
     lines = ["Drawn replies against the reference: Pearson's chi-square, Monte Carlo p (one reply an asking)"]
     for one in tested:
-        name = shortened(f"{printable(one.prompt)}, {printable(one.condition)}, {printable(one.model)}", 60)
+        name = printable(f"{one.prompt}, {one.condition}, {one.model}")
+        if columns(name) > 60:  # a line of its own, since the ends of names tell the conditions of a sweep apart
+            lines += [f"  {line}" for line in wrapped(name, WIDTH - 2, indent="  ")]
+            name = ""
         lines.append(f"  {filled(name, 60)} {number('', one.chi_square):>8}  n = {one.chi_square_n:<6} p {p_value(one.chi_square_p)}")
-    return "\n".join(lines)
+    note = (
+        "chi-square: how far the numbers of drawn right answers are from those that the reference expects, 0 if they are the same. n: "
+        "drawn replies that give a right answer. p: how often as many independent draws from the reference are as far from it or further."
+    )
+    if len(tested) > 1:
+        note += f" The p of these {len(tested)} tests are not corrected for their number."
+    return "\n".join([*lines, *wrapped(note, WIDTH, indent="  ")])
 
 
 def tidy(found: Sequence[Coverage]) -> pd.DataFrame:

@@ -34,8 +34,10 @@ class Gain(Record):
     interval: Interval | None
 
 
-def gains(diversities: Sequence[Diversity], levels: Sequence[Level], sizes: Mapping[str, float]) -> tuple[list[Gain], list[str]]:
-    """The gain of every condition but the first, of the models whose size is known; none if fewer than two of them have a gain.
+def gains(diversities: Sequence[Diversity], levels: Sequence[Level], sizes: Mapping[str, float]) -> tuple[list[Gain], dict[str, list[str]]]:
+    """The gain of every condition but the first, of the models whose size is known.
+
+    A measure in which fewer than two models have a gain says nothing about size, and is left out.
 
     Args:
         diversities: of one run, whose ratio is the gain.
@@ -43,7 +45,7 @@ def gains(diversities: Sequence[Diversity], levels: Sequence[Level], sizes: Mapp
         sizes: model -> its parameters in billions.
 
     Returns:
-        The gains; and the models with a size that have none, while others do.
+        The gains; and, of measures in which a model has a gain, those that have none: measure -> models with a size.
     """
     bases = {one.model: one.condition for one in reversed(diversities)}
     found = [
@@ -77,6 +79,8 @@ def gains(diversities: Sequence[Diversity], levels: Sequence[Level], sizes: Mapp
                     interval=interval,
                 )
             )
-    having = {one.model for one in found}
-    lacking = [model for model in sizes if having and model not in having]
-    return found if len(having) > 1 else [], lacking
+    having: dict[str, set[str]] = {}
+    for gain in found:
+        having.setdefault(gain.measure, set()).add(gain.model)
+    lacking = {measure: [model for model in sizes if model not in models] for measure, models in having.items()}
+    return [one for one in found if len(having[one.measure]) > 1], {measure: models for measure, models in lacking.items() if models}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,13 +17,13 @@ _MOST = 8
 """Conditions that a terminal is told; all of them stand in the tidy table."""
 
 
-def render(found: Sequence[Gain], without: Sequence[str], failed: Sequence[str]) -> str:
+def render(found: Sequence[Gain], without: Sequence[str], lacking: Mapping[str, Sequence[str]]) -> str:
     """A block for each measure, a line for each condition and model by size; at most 100 columns wide; empty for nothing.
 
     Args:
         found: of one run.
         without: models of the study whose size is not known.
-        failed: models with a size that have no gain, see `gains`.
+        lacking: measure -> models with a size that have no gain in it, see `gains`.
     """
     lines: list[str] = []
     for measure in dict.fromkeys(one.measure for one in found):
@@ -39,15 +39,17 @@ def render(found: Sequence[Gain], without: Sequence[str], failed: Sequence[str])
                 name = ""
             for one in (one for one in of if one.condition == condition):
                 model = filled(shortened(printable(one.model), _MODEL - 2), _MODEL)
-                gain = cell("share", one.value, *(one.interval or (None, None)), signed=one.how == "minus")
+                gain = cell(
+                    "times" if one.how == "times" else "share", one.value, *(one.interval or (None, None)), signed=one.how == "minus"
+                )
                 lines.append(f"{filled(name, _NAME)}{model}{one.billions:>{_SIZE}g}{gain:>{_GAIN}}")
         if len(conditions) > _MOST:
             lines.append(f"  {len(conditions) - _MOST} more conditions stand in sizes.csv.")
     for note in _notes(found):
         lines += wrapped(note, WIDTH, indent="  ")
-    if failed:
-        text = f"Not by model size: {', '.join(failed)}: no condition could be held against the first one"
-        text += "." if found else ", so that only one size is left."
+    for measure, models in lacking.items():
+        text = f"No gain in {measure}: {', '.join(models)}: no condition could be held against the first one"
+        text += "." if any(one.measure == measure for one in found) else ", so that only one size is left, which is not shown."
         lines += wrapped(printable(text), WIDTH, indent="  ")
     if without:
         text = f"Not by model size: {', '.join(without)}: no number of parameters is known; state it in [sizes] of the study file."
@@ -66,9 +68,7 @@ def _notes(found: Sequence[Gain]) -> list[str]:
     if any(one.interval is not None for one in found):
         notes.append("In brackets: 95 % intervals over the askings.")
     if any(one.interval is None for one in found):
-        notes.append(
-            "A gain has no interval where the condition or the first one has none, as where the few replies to a prompt are all alike."
-        )
+        notes.append("A gain has no interval where the condition or the first one has none, as where its few askings hardly differ.")
     return [" ".join(notes)]
 
 

@@ -149,9 +149,9 @@ def effect(method: str, base: str | None, points: Sequence[Point], against: Mapp
         method=method,
         base=base,
         at=tuple(at),
-        differences=differences,
+        differences=tuple(round(one, 12) + 0.0 for one in differences),  # no -0.0, nor what arithmetic leaves of it
         intervals=intervals,
-        change=change,
+        change=None if change is None else round(change, 12) + 0.0,
         interval=interval,
         without=tuple(without),
         n_replies=sum(level.n_replies for level in behind),

@@ -23,7 +23,7 @@ _NOTE = (
 _INTERVALS = (
     "Intervals (95 %) are over the askings. An interval around 0 does not show that two factors add up, but how far they can be from it."
 )
-_WITHOUT = "A condition has no interval where one of its prompts has none, as one whose few replies are all alike."
+_WITHOUT = "A condition has no interval where one of its prompts has none, as one whose few askings hardly differ."
 
 
 def render(panels: Sequence[Panel]) -> str:

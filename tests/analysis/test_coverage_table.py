@@ -3,7 +3,7 @@
 import math
 
 from analysis import coverage_table, diversity_table
-from tests.analysis.measured import LONG, LONG_MODEL, covered, diverse
+from tests.analysis.measured import LONG, LONG_MODEL, MODEL, covered, diverse
 
 SWEPT = ["vs_standard k=5 temperature=0.4 tau=0.1", "vs_standard k=5 temperature=0.4 tau=0.5"]
 
@@ -25,3 +25,16 @@ def test_answers_that_were_not_given_have_a_share_of_0_and_those_of_no_right_rep
     assert table["share"].tolist()[:3] == [0.75, 0.25, 0.0]
     assert all(math.isnan(share) for share in table["share"].tolist()[3:])
     assert table["reference"].tolist() == [0.5, 0.25, 0.25] * 2
+
+
+def test_the_list_of_tests_has_whole_names_and_says_what_its_numbers_are():
+    name = "vs_standard wording=explicit temperature=0.7 tau=0.1 select=weighted"
+    tested = [covered(one, chi_square=3.2, chi_square_p=0.4) for one in ("direct", name)]
+    said = coverage_table.chi_squares(tested)
+    assert f"  die, {name}, {MODEL}" in said.splitlines()
+    assert max(map(len, said.splitlines())) <= 100
+    assert "n: drawn replies that give a right answer. p: how often as many independent draws" in " ".join(said.split())
+    assert "The p of these 2 tests are not corrected" in " ".join(said.split()) and "not corrected" not in coverage_table.chi_squares(
+        tested[:1]
+    )
+    assert coverage_table.chi_squares([covered()]) == ""

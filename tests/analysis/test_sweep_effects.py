@@ -127,6 +127,11 @@ def test_an_effect_without_an_interval_is_told_and_no_interval_is_claimed() -> N
     assert "95 %" not in said and "A condition has no interval where one of its prompts has none" in said
 
 
+def test_what_does_not_change_changes_by_nothing() -> None:
+    (panel,) = swept(HEAT, [level(one.name, value) for one, value in zip(HEAT, (0.3, 0.1 + 0.2, 0.7, 0.7), strict=True)])
+    assert all("changes by +.000 [" in sentence(panel, one) for one in panel.effects)
+
+
 def test_how_many_effects_were_looked_at_is_said_and_that_they_are_not_corrected() -> None:
     levels = [level(one.name, 0.5) for one in HEAT]
     many = " ".join(render(swept(HEAT, levels)).split())

@@ -64,7 +64,7 @@ def _sizes(study: PromptStudy, diversities: Sequence[Any], levels: Sequence[Leve
     if len(study.models) < 2 or not (diversities or levels):
         return Part({}, [], {}, {})
     sizes = sizes_of(study)
-    found, failed = gains(diversities, levels, sizes)
+    found, lacking = gains(diversities, levels, sizes)
     without = [model for model in study.models if model not in sizes]
 
     def caption(page: Sequence[Gain]) -> str:
@@ -75,7 +75,7 @@ def _sizes(study: PromptStudy, diversities: Sequence[Any], levels: Sequence[Leve
 
     tables = {"sizes": partial(write_csv, found)} if found else {}
     figures = numbered("sizes", pages(found), figure, caption, machinery_note(study.models))
-    return Part({"sizes": found}, [render(found, without, failed)], tables, figures)
+    return Part({"sizes": found}, [render(found, without, lacking)], tables, figures)
 
 
 def sizes_of(study: PromptStudy) -> dict[str, float]:
