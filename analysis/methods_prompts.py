@@ -11,8 +11,9 @@ from analysis.prompt_facts import PromptFacts
 from analysis.prose import Paragraph, cite, counted, listed, named
 from analysis.quality import Judged
 from analysis.run_facts import schemas
-from vs_sim.judge import HIGHEST, LOWEST, TEMPERATURE
+from vs_sim.judge import TEMPERATURE
 from vs_sim.records import Record, Responses
+from vs_sim.rubric import HIGHEST, LOWEST
 
 N_RESAMPLES = 2000
 """Resamples of every measure."""

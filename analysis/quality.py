@@ -13,8 +13,9 @@ from scipy import stats
 from analysis.agreement import Alpha
 from analysis.replies import Floats, Ints
 from analysis.uncertainty import Interval, percentile_interval
-from vs_sim.judge import HIGHEST, LOWEST, Judgement, RatingId, Reply
+from vs_sim.judge import Judgement, RatingId, Reply
 from vs_sim.records import PromptSpec, Record
+from vs_sim.rubric import HIGHEST, LOWEST
 
 
 @dataclass(frozen=True)

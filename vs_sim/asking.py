@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from vs_sim import prompts
 from vs_sim.durable import put, unwritable
 from vs_sim.errors import ContextFull, EndpointError, ReplyError, RunFolderError, RunStopped, VsSimError
+from vs_sim.explain import problem_of
 from vs_sim.records import Call, Failure, Record
 from vs_sim.store import RunFolder
 from vs_sim.writer import appending
@@ -84,7 +85,7 @@ class Part(Generic[Kept, Key]):
             try:
                 rows.append(self.kind.model_validate_json(line))
             except ValidationError as error:
-                raise RunFolderError(f"{path}, line {number}: is no {self.one}: {error.errors()[0]['msg']}") from None
+                raise RunFolderError(f"{path}, line {number}: is no {self.one}: {problem_of(error)}") from None
         return rows
 
 

@@ -9,12 +9,12 @@ import csv
 import io
 import json
 import re
-import tomllib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from vs_sim.errors import InputError, PersonaError, PromptError
+from vs_sim.toml_file import content_of
 
 
 class Kind(NamedTuple):
@@ -89,8 +89,8 @@ def _read_text(path: Path, kind: Kind) -> str:
 
 def _read_toml(path: Path, kind: Kind, text: str) -> list[Entry]:
     try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = content_of(text)
+    except ValueError as error:
         raise kind.error(f"{path}: not valid TOML ({error}), expected tables [[{kind.noun}]]; correct that place") from None
     tables = content.pop(kind.noun, [])
     lines = text.split("\n")

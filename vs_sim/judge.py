@@ -13,18 +13,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from itertools import zip_longest
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, zip_longest
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, model_validator
 
 from vs_sim import parse, prompts
 from vs_sim.asking import Answer, Part, ReadResult, ask, by_instrument, read_all
 from vs_sim.errors import InputError, ReplyError, RunFolderError
-from vs_sim.records import PromptSpec, Record, Responses
+from vs_sim.records import PromptSpec, Responses
+from vs_sim.rubric import HIGHEST, LOWEST, Rubric
 from vs_sim.store import RunFolder
 
 if TYPE_CHECKING:
@@ -32,80 +31,12 @@ if TYPE_CHECKING:
     from vs_sim.models import Model
     from vs_sim.run_options import RunOptions
 
-LOWEST, HIGHEST = 1, 5
-"""Ends of the scale of a criterion, whose ratings are whole numbers."""
+MOST_REPEATS = 100
+"""How often a reply may be rated: more are a slip."""
 TEMPERATURE = 1.0
-_SHIPPED = Path(__file__).parent / "prompts" / "judge_rubric.toml"
 _MOST_TOKENS = 200
 _UNCOUNTED_PROMPT_TOKENS = 1000
 """Stands in for the prompt of an earlier call whose tokens no provider counted."""
-
-
-class Criterion(Record):
-    """One of the things that a reply is rated on.
-
-    Attributes:
-        name: lower case, also the name of the rating in the judge's answer.
-        description: what it asks and what its ratings from 1 to 5 stand for.
-    """
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_ -]{0,29}$")
-    description: str = Field(min_length=1, max_length=2000)
-
-    @field_validator("description")
-    @classmethod
-    def _one_line(cls, text: str) -> str:
-        return " ".join(text.split())
-
-
-class Rubric(Record):
-    """What replies are rated on.
-
-    Attributes:
-        name: what it is called in tables.
-        criteria: each is rated from 1 to 5; quality is their mean, with 1 as 0 and 5 as 1.
-    """
-
-    name: str = Field(min_length=1, max_length=40)
-    criteria: tuple[Criterion, ...] = Field(min_length=1, max_length=10, alias="criterion")
-
-    @field_validator("criteria")
-    @classmethod
-    def _different(cls, criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
-        names = [one.name for one in criteria]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"{min(twice)!r} is there twice; give every criterion a name of its own")
-        return criteria
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the criteria."""
-        return tuple(one.name for one in self.criteria)
-
-
-def load_rubric(path: str | Path | None = None) -> Rubric:
-    """The rubric of a TOML file: ``name`` and tables ``[[criterion]]`` with ``name`` and ``description``.
-
-    Args:
-        path: the file; None for the rubric that ships with the package.
-
-    Raises:
-        InputError: a sentence with file and key.
-    """
-    path = _SHIPPED if path is None else Path(path)
-    try:
-        return Rubric.model_validate(tomllib.loads(path.read_text("utf-8-sig")))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}), expected a rubric in TOML; check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is no valid TOML: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
-        said = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
-        shown = "" if first["type"] in ("missing", "value_error") else f" is {str(first['input'])[:60]!r}"
-        form = "expected name, and for each [[criterion]] its name (lower case, up to 30 letters) and description"
-        raise InputError(f"{path}: {key}{shown}: {said[0].lower()}{said[1:]}; {form}") from None
 
 
 class Reply(NamedTuple):
@@ -134,16 +65,24 @@ class Judgement(Answer):
         text: the reply.
         repeat: from 0.
         rubric: name of the rubric.
-        n_chosen: replies of each prompt, condition and model that were to be rated.
+        n_replies: replies of each prompt, condition and model that the study asked for by then.
+        n_chosen: those of them that were to be rated.
         ratings: criterion -> 1 to 5; None if the rating failed.
     """
 
     of_prompt: str
     text: str
-    repeat: int
+    repeat: int = Field(ge=0, lt=MOST_REPEATS, strict=True)
     rubric: str
-    n_chosen: int
-    ratings: dict[str, int] | None
+    n_replies: int = Field(ge=1, strict=True)
+    n_chosen: int = Field(ge=1, strict=True)
+    ratings: dict[str, Annotated[int, Field(ge=LOWEST, le=HIGHEST, strict=True)]] | None = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rated_or_failed(self) -> Self:
+        if (self.ratings is None) != (self.failure is not None):
+            raise ValueError("ratings or a failure are expected, one of the two")
+        return self
 
     @property
     def id(self) -> RatingId:
@@ -165,9 +104,19 @@ def judgements(folder: RunFolder) -> dict[Instrument, dict[RatingId, Judgement]]
     """The ratings in a run folder by instrument, in the order in which they were first used; a failure never replaces a rating.
 
     Raises:
-        RunFolderError: if a line is no judgement.
+        RunFolderError: if a line is no judgement, or rates other criteria than the lines before it that are by the same instrument.
     """
-    return {Instrument(*key): found for key, found in by_instrument(_JUDGEMENTS.rows(folder), _JUDGEMENTS).items()}
+    rows, first = _JUDGEMENTS.rows(folder), dict[Instrument, tuple[list[str], str]]()
+    for row, (path, number, _) in zip(rows, folder.lines(_JUDGEMENTS.name), strict=False):  # a judge at work may add lines
+        if row.ratings is None:
+            continue
+        criteria, where = first.setdefault(Instrument(row.model, row.prompt), (sorted(row.ratings), f"{path}, line {number}"))
+        if sorted(row.ratings) != criteria:
+            raise RunFolderError(
+                f"{path}, line {number}: is no judgement of its rubric: it rates {', '.join(map(repr, sorted(row.ratings)))}, but {where} "
+                f"rates {', '.join(map(repr, criteria))}; put the names right, or remove the line to have it rated anew"
+            )
+    return {Instrument(*key): found for key, found in by_instrument(rows, _JUDGEMENTS).items()}
 
 
 def schema(rubric: Rubric) -> dict[str, Any]:
@@ -209,25 +158,28 @@ def read_answer(raw: str, rubric: Rubric) -> dict[str, int]:
     return {name: found[name] for name in rubric.names}
 
 
-def to_judge(folder: RunFolder, n: int | None = None) -> list[Reply]:
+def to_judge(folder: RunFolder, n: int | None = None, before: Iterable[Judgement] = ()) -> list[Reply]:
     """The replies of a run of prompts that are to be rated, in an order in which judging that is cut short is balanced.
 
     Args:
         folder: of the run.
         n: replies of each prompt, condition and model, at least 1, by a lot that is always the same: a larger number adds to a smaller
-            one. None for all that the study's measures look at.
+            one. None for all that the study's measures look at. A reply that was given twice in an asking counts twice.
+        before: what the same judge rated before: its choices come first, also where the study has grown since and there is more to
+            choose from.
 
     Raises:
         RunFolderError: it is a run of dialogues, damaged, or has no reply yet.
     """
     n_replies = n_to_judge(folder, None)
+    lots = [*sorted({(one.n_replies, one.n_chosen) for one in before}), (n_replies, n_to_judge(folder, n))]
     cells: dict[tuple[str, str, str], list[tuple[PromptSpec, Responses]]] = {}
     for spec in folder.planned_askings():
         cells.setdefault((spec.prompt, *spec.arm), [])
     for record in folder.responses():
         if record.complete and (key := (record.spec.prompt, *record.spec.arm)) in cells:
             cells[key].append((record.spec, record))
-    chosen = [_lot(sorted(found, key=lambda one: one[0].replicate), n_replies)[:n] for found in cells.values()]
+    chosen = [_lot(sorted(found, key=lambda one: one[0].replicate), lots) for found in cells.values()]
     if not any(chosen):
         raise RunFolderError(f"{folder.path}: no asking is complete; run the study first, then have its replies judged")
     return [reply for rank in zip_longest(*chosen) for reply in rank if reply is not None]
@@ -240,15 +192,28 @@ def n_to_judge(folder: RunFolder, n: int | None) -> int:
     return n_replies if n is None else min(n, n_replies)
 
 
-def _lot(found: Sequence[tuple[PromptSpec, Responses]], n_replies: int) -> list[Reply]:
-    """The first candidates, as many as the measures look at, in an order that is random but always the same."""
+def _lot(found: Sequence[tuple[PromptSpec, Responses]], lots: Sequence[tuple[int, int]]) -> list[Reply]:
+    """What is rated of one prompt, condition and model: random, but always the same, and with what earlier lots chose in front.
+
+    Args:
+        found: its askings in order.
+        lots: (replies that the measures look at, those of them that are rated), the present one last.
+    """
 
     def candidates() -> Iterator[tuple[bytes, Reply]]:
         for spec, record in found:
-            for i, candidate in enumerate(record.distribution.candidates if record.distribution else ()):
-                yield hashlib.sha256(f"{spec.id}:{i}".encode()).digest(), Reply(spec.prompt, *spec.arm, spec.id, candidate.text)
+            given = [one.text for one in record.distribution.candidates for _ in range(one.n_given)] if record.distribution else []
+            for i, text in enumerate(given):
+                yield hashlib.sha256(f"{spec.id}:{i}".encode()).digest(), Reply(spec.prompt, *spec.arm, spec.id, text)
 
-    return [reply for _, reply in sorted([*candidates()][:n_replies], key=lambda one: one[0])]
+    all_of_them = [*islice(candidates(), max(n_replies for n_replies, _ in lots))]
+    ranked = sorted(range(len(all_of_them)), key=lambda i: all_of_them[i][0])
+    order: dict[int, None] = {}
+    for n_replies, n in lots:
+        n_more = n - sum(i < n_replies for i in order)
+        order.update(dict.fromkeys([i for i in ranked if i < n_replies and i not in order][: max(0, n_more)]))
+    n_replies, n = lots[-1]
+    return [all_of_them[i][1] for i in order if i < n_replies][:n]
 
 
 def ratings_wanted(replies: Sequence[Reply], n_repeats: int) -> list[RatingId]:
@@ -306,7 +271,9 @@ async def judge(
         ModelUnavailable, WeightsError, EndpointError: the model cannot be used.
     """
     tasks = {one["id"]: one["text"] for one in folder.any_manifest()["study"]["prompts"]}
-    n_chosen, digest, shape = n_to_judge(folder, n), prompt_digest(rubric), schema(rubric)
+    n_replies, n_chosen = n_to_judge(folder, None), n_to_judge(folder, n)
+    digest, shape = prompt_digest(rubric), schema(rubric)
+    before = judgements(folder).get(Instrument(model, digest), {}).values()
 
     async def rate(which: RatingId, opened: Model, n_failed_before: int) -> Judgement:
         name = f"{hashlib.sha256(json.dumps(which).encode()).hexdigest()}:judge"
@@ -317,6 +284,7 @@ async def judge(
             text=which.text,
             repeat=which.repeat,
             rubric=rubric.name,
+            n_replies=n_replies,
             n_chosen=n_chosen,
             model=opened.name,
             prompt=digest,
@@ -328,7 +296,7 @@ async def judge(
     return await read_all(
         folder,
         _JUDGEMENTS,
-        ratings_wanted(to_judge(folder, n), n_repeats),
+        ratings_wanted(to_judge(folder, n, before), n_repeats),
         rate,
         model=model,
         digest=digest,

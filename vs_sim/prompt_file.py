@@ -162,7 +162,7 @@ def _prompt(path: Path, entry: Entry) -> Prompt:
             raise PromptError(f"{at}: unknown key {key!r}, expected {known}; rename or remove it") from None
         if first["type"] == "value_error":
             raise PromptError(f"{at}: {key}{': ' * bool(key)}{first['ctx']['error']}") from None
-        raise PromptError(f"{at}: {key} is {str(first['input'])[:80]!r}: {expected(first['type'], first['msg'])}") from None
+        raise PromptError(f"{at}: {key} is {str(first['input'])[:80]!r}: {expected(first)}") from None
 
 
 def _answers(prompts: Path, entry: Entry, name: str) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from vs_sim.errors import RunFolderError, StudyError
 from vs_sim.explain import explain
 from vs_sim.read_amount import AmountReader
 from vs_sim.records import Record, Role
+from vs_sim.toml_file import read_toml
 
 if TYPE_CHECKING:
     from vs_sim.store import RunFolder
@@ -219,8 +220,6 @@ def load_scenario(name: str, relative_to: Path = Path()) -> Scenario:
     Raises:
         StudyError: a sentence with file and key.
     """
-    from vs_sim.study import read_toml  # which itself loads scenarios
-
     try:
         folder = _SHIPPED / name if name in shipped() else (relative_to / Path(name).expanduser())
         file = folder / "scenario.toml"
@@ -232,7 +231,7 @@ def load_scenario(name: str, relative_to: Path = Path()) -> Scenario:
             f"scenario = {name!r}: there is no {str(file)!r}; expected {', '.join(map(repr, shipped()))} or a folder with a scenario.toml "
             "(the path is relative to the study file)"
         )
-    data = read_toml(file)
+    data = read_toml(file, "a scenario.toml")
     if "prompts" in data:
         raise StudyError(f"{file}: unknown key 'prompts'; each prompt is a file of its own beside this one, such as {folder / 'decide.md'}")
     try:

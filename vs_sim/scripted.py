@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vs_sim.errors import StudyError
+from vs_sim.explain import explain
+from vs_sim.toml_file import read_toml
 
 _SHIPPED = Path(__file__).parent / "rules"
 _QUOTED = re.compile(r"<<(\w+)>>")
@@ -135,10 +136,7 @@ def scripted_model(name: str) -> ScriptedChatModel:
         known = ", ".join(sorted(f"scripted:{p.stem}" for p in _SHIPPED.glob("*.toml")))
         raise StudyError(f"scripted:{name}: there is no such rules file; expected a path or one of {known}")
     try:
-        rules = _Rules.model_validate(tomllib.loads(path.expanduser().read_text("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: is no valid TOML: {error}") from None
+        rules = _Rules.model_validate(read_toml(path.expanduser(), "a file of rules"))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise StudyError(f"{path}: {'.'.join(str(p) for p in first['loc'])}: {first['msg']}") from None
+        raise StudyError(explain(error, path, _Rules)) from None
     return ScriptedChatModel(name_returned=path.stem, rules=tuple((r.when, r.replies) for r in rules.rule))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator, model_validator
 
 from vs_sim.condition import Condition, Sampling, sampling_in_range
 from vs_sim.errors import StudyError
@@ -18,9 +18,11 @@ from vs_sim.records import ConversationSpec, Record
 from vs_sim.run_options import RunOptions
 from vs_sim.scenario import DEFAULT, Scenario, load_scenario
 from vs_sim.sweep import with_sweeps
+from vs_sim.toml_file import read_toml
 
-ModelName = Annotated[str, Field(pattern=r"^[a-z0-9_]+:[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$")]
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9_]+:[^\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}][^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$")]
 """``"provider:model"`` without control characters: it is printed, and a terminal would obey them."""
+_MODEL_NAME: TypeAdapter[str] = TypeAdapter(ModelName)
 
 
 class Margins(Record, allow_inf_nan=False):
@@ -66,6 +68,15 @@ class AnyStudy(Record):
     n_reasks: int = Field(default=2, ge=0, le=10, strict=True)
     conditions: tuple[Condition, ...] = Field(min_length=1)
     run: RunOptions = RunOptions()
+
+    @field_validator("question", "prediction")
+    @classmethod
+    def _says_something(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError(f"{text!r} says nothing; write a sentence")
+        if controls := [c for c in text if unicodedata.category(c) == "Cc" and c not in "\t\r\n"]:
+            raise ValueError(f"holds the control character {controls[0]!r}, which a terminal would obey; remove it")
+        return text
 
     @field_validator("temperature", "top_p")
     @classmethod
@@ -244,35 +255,18 @@ def load_study(path: str | Path, *, model: str | None = None, personas: str | Pa
         raise StudyError(explain(error, path, Study)) from None
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file that a person wrote.
-
-    Raises:
-        StudyError: a sentence with the file.
-    """
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError:
-        raise StudyError(f"{path}: there is no such file; expected a study.toml") from None
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise StudyError(
-            f"{path}: byte {error.object[error.start]:#04x} at offset {error.start} is not UTF-8; save the file as UTF-8"
-        ) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise StudyError(f"{path}: is no valid TOML: {error}") from None
-
-
 def with_provider(model: str) -> str:
     """The name of a model that was given in place of a study's.
 
     Raises:
-        StudyError: it does not say whose.
+        StudyError: it does not say whose, or is no name.
     """
     if ":" not in model:
         raise StudyError(f"model {model!r} has no provider; write provider:model, such as openai:gpt-4.1 or embedded:smollm2-135m")
-    return model
+    try:
+        return _MODEL_NAME.validate_python(model)
+    except ValidationError:
+        raise StudyError(f"model {model!r}: expected provider:model, such as openai:gpt-4.1 or embedded:smollm2-135m") from None
 
 
 def file_of(study: Path, key: str, name: str) -> Path:

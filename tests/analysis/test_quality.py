@@ -34,7 +34,7 @@ def answers(given):
                 continue
             said = None if ratings is None else dict(zip("ab", ratings, strict=True))
             failure = Failure(kind="ReplyError:no_rating", message="No.", step="read.2") if ratings is None else None
-            told = {"model": JUDGE, "prompt": "0" * 64, "rubric": "fun", "n_chosen": 4}
+            told = {"model": JUDGE, "prompt": "0" * 64, "rubric": "fun", "n_replies": 4, "n_chosen": 4}
             found[RatingId(prompt, text, repeat)] = Judgement(
                 of_prompt=prompt, text=text, repeat=repeat, ratings=said, failure=failure, **told
             )

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import re
+import shutil
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.replies import replies as replies_of
 from tests.endpoint import CUT_OFF
 from tests.prompt_runs import asking, replied, written
 from tests.runs import written as dialogues
@@ -15,11 +17,9 @@ from vs_sim import prompts
 from vs_sim.errors import InputError, ReplyError, RunFolderError
 from vs_sim.judge import (
     Instrument,
-    Rubric,
     judge,
     judgements,
     judging_budget,
-    load_rubric,
     prompt_digest,
     question,
     ratings_wanted,
@@ -27,6 +27,7 @@ from vs_sim.judge import (
     to_judge,
 )
 from vs_sim.records import Failure
+from vs_sim.rubric import Rubric, load_rubric
 from vs_sim.run_options import RunOptions
 from vs_sim.store import RunFolder
 
@@ -63,9 +64,9 @@ def start(endpoint, folder):
     """One start of a judge against the loopback server."""
     endpoint.reply = rated
 
-    def start(rubric=SHIPPED, model="openai:judge", concurrency=2, **options):
+    def start(rubric=SHIPPED, model="openai:judge", concurrency=2, on=folder, **options):
         run = RunOptions(base_url=endpoint.url, concurrency=concurrency, max_tries=1)
-        return asyncio.run(judge(folder, model, rubric, run=run, **options))
+        return asyncio.run(judge(on, model, rubric, run=run, **options))
 
     return start
 
@@ -141,6 +142,64 @@ def test_a_larger_number_of_replies_adds_to_a_smaller_one(folder):
     assert [id.repeat for id in ratings_wanted(few, 2)] == sorted(id.repeat for id in ratings_wanted(few, 2))
 
 
+def given_twice(of, *texts, times):
+    """An asking whose first candidate was given so many times."""
+    found = replied(of, *texts)
+    first, *others = found.distribution.candidates
+    candidates = (first.model_copy(update={"n_given": times}), *others)
+    return found.model_copy(update={"distribution": found.distribution.model_copy(update={"candidates": candidates})})
+
+
+def test_a_reply_given_twice_counts_twice_and_what_no_measure_looks_at_is_not_rated(tmp_path):
+    replies = [
+        given_twice(asking("v1"), "again", "other", times=3),
+        replied(asking("v2", replicate=1), "last", "beyond what is looked at"),
+    ]
+    folder = RunFolder(written(tmp_path / "run", replies))
+    assert sorted(reply.text for reply in to_judge(folder)) == ["again", "again", "again", "other"]
+    (of_measures,) = replies_of(folder.planned_askings(), folder.responses())
+    assert sorted(of_measures.texts[:4]) == sorted(reply.text for reply in to_judge(folder)), "quality and diversity look at the same"
+    assert len(ratings_wanted(to_judge(folder), 1)) == 2, "equal texts are rated once"
+
+
+@pytest.mark.parametrize("n", [1, 3, None])
+def test_what_was_rated_stays_in_a_lot_that_grows_with_the_study(start, tmp_path, n):
+    askings = [replied(asking(f"v{i}", replicate=i), f"text {i} one", f"text {i} two") for i in range(8)]
+    before = RunFolder(written(tmp_path / "before", askings, n_replies=4))
+    folder = RunFolder(written(tmp_path / "grown", askings, n_replies=16))
+    start(FUN, n_repeats=1, n=n, on=before)
+    shutil.copytree(before.path / "judgements", folder.path / "judgements")
+    (given,) = judgements(folder).values()
+    assert {one.n_chosen for one in given.values()} == {n or 4}
+    chosen = to_judge(folder, n or 4, given.values())
+    assert {reply.text for reply in chosen} == {id.text for id in given}, "nothing that was paid for falls out, and nothing is missing"
+    for more in (6, 9, None):
+        assert to_judge(folder, more, given.values())[: len(chosen)] == chosen
+    assert len(to_judge(folder, None, given.values())) == 16
+    assert [reply.text for reply in to_judge(before, None, given.values())[: len(chosen)]] == [reply.text for reply in chosen]
+    start(FUN, n_repeats=1, n=6, on=folder)
+    (given,) = judgements(folder).values()
+    assert len(given) == 6 and {reply.text for reply in chosen} <= {id.text for id in given}
+
+
+def test_a_change_by_hand_of_what_a_judge_gave_is_refused_with_its_line(start, folder):
+    start(FUN, n_repeats=1)
+    (path,) = (folder.path / "judgements").glob("*.jsonl")
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    for old, new, sentence in (
+        (r'"wit":\d', '"wit":9', "line 2: is no judgement: ratings.wit = 9: expected at most 5$"),
+        (r'"repeat":0', '"repeat":-5', "line 2: is no judgement: repeat = -5: expected at least 0$"),
+        (r'"repeat":0', '"repeat":10000000', "line 2: is no judgement: repeat = 10000000: expected less than 100$"),
+        (r'"wit":', '"wti":', r"line 2: is no judgement of its rubric: it rates 'wti', but .*line 1 rates 'wit'; put the names right"),
+        (r'"ratings":{.*?}', '"ratings":null', "line 2: is no judgement: ratings or a failure are expected, one of the two$"),
+    ):
+        changed = re.sub(old, new, lines[1])
+        assert changed != lines[1]
+        path.write_text("".join([lines[0], changed, *lines[2:]]), "utf-8")
+        with pytest.raises(RunFolderError, match=sentence):
+            judgements(folder)
+
+
 def test_other_rubrics_and_judges_are_other_instruments(start, endpoint, folder):
     start(n_repeats=1)
     start(FUN, n_repeats=1)
@@ -201,30 +260,6 @@ def test_what_is_no_run_of_prompts_or_has_no_reply_is_refused(tmp_path):
 
 CRITERION = '[[criterion]]\nname = "wit"\ndescription = "1: none; 5: much"\n'
 
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        ("name = 1\n" + CRITERION, r"rubric.toml: name is '1': input should be a valid string; expected name, and for each"),
-        (CRITERION, r"rubric.toml: name: field required; expected name"),
-        ('name = "x"\n', r"rubric.toml: criterion: field required"),
-        ('name = "x"\n' + CRITERION * 2, r"rubric.toml: criterion: 'wit' is there twice; give every criterion a name of its own"),
-        ('name = "x"\n' + CRITERION.replace("wit", "Wit!"), r"rubric.toml: criterion.1.name is 'Wit!': string should match pattern"),
-        ('name = "x"\nscale = 3\n' + CRITERION, r"rubric.toml: scale is '3': extra inputs are not permitted"),
-        ("name = ", r"rubric.toml: is no valid TOML: "),
-    ],
-)
-def test_a_rubric_that_cannot_be_used_is_refused_with_its_key(tmp_path, content, sentence):
-    (tmp_path / "rubric.toml").write_text(content, "utf-8")
-    with pytest.raises(InputError, match=sentence):
-        load_rubric(tmp_path / "rubric.toml")
-
-
-def test_a_rubric_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"none.toml: cannot be read \(No such file or directory\), expected a rubric in TOML"):
-        load_rubric(tmp_path / "none.toml")
-
-
 RULES = """
 [[rule]]
 when = '''wit: 1: none.*\\n> (Paris|Lyon)'''
@@ -257,6 +292,10 @@ def test_the_command_says_what_it_plans_and_compare_what_came_of_it(prompt_study
     assert code == 5 and "give the same command again with a higher cap to go on" in plan
     code, _, plan = command("judge", "run", "--model", model, "--rubric", "fun.toml", "--repeats", 3)
     assert code == 0 and "24 calls; about" in plan
+    (tmp_path / "renamed.toml").write_text('name = "jokes"\n' + CRITERION, "utf-8")
+    code, said, plan = command("judge", "run", "--model", model, "--rubric", "renamed.toml", "--repeats", 3)
+    assert code == 0 and "24 calls, 24 of them answered before" in plan and said.startswith("24 of 24 ratings on fun by")
+    assert "rated on the same criteria before, under the name fun, which they keep here" in plan
     code, said, _ = command("compare", "run")
     joined = " ".join(said.split())
     assert code == 0 and "on the rubric creative writing (" in joined and "on the rubric fun (" in joined
@@ -272,3 +311,12 @@ def test_the_command_says_what_it_plans_and_compare_what_came_of_it(prompt_study
     assert (direct["condition"], direct["n_replies"], direct["difference"]) == ("direct", 12, None)
     assert vs["mean"] > direct["mean"] and vs["difference"] == pytest.approx(vs["mean"] - direct["mean"])
     assert [one["mean"] for one in writing["qualities"]] == [pytest.approx(0.55)] * 2, "missing ratings are in no mean"
+
+
+def test_what_is_typed_cannot_steer_the_terminal_and_is_refused_before_anything_is_planned(prompt_study, command):
+    command("run", prompt_study.write(measures=["words"]), "--out", "run")
+    for model in ("openai:\x1b[31mred", "openai: ", "openai:", "gpt"):
+        code, said, plan = command("judge", "run", "--model", model)
+        assert (code, said) == (2, "") and f"model {model!r}" in plan and "is to rate" not in plan
+    code, _, err = command("judge", "run", "--model", "openai:judge", "--repeats", 101)
+    assert code == 2 and "101 is more than the 100 ratings that a reply may have" in err

@@ -86,7 +86,7 @@ def _edit(old: str, new: str) -> Any:
         ),
         (_write("persuader.md", "{{ persona }}{% if persona > 5 %}!{% endif %}"), r"line 1: only numbers can be compared by size"),
         (_edit("high = 200", "high = 0"), r"low = 0 is not below high = 0"),
-        (_edit("high = 200", "high = 5000"), r"scale\.high = 5000: input should be less than or equal to 1000"),
+        (_edit("high = 200", "high = 5000"), r"scale\.high = 5000: expected at most 1,000"),
         (_edit("edges = [0, 1", "edges = [1, 1"), r"edges = \[1, 1, 25.*expected whole numbers that rise from low = 0 to at most 200"),
         (_edit('unit = "cents"', 'unit = "points"'), r"humans = 'persuasionforgood' gave cents, but scale\.unit = 'points'"),
         (_edit('unit = "cents"', 'units = "cents"'), r"unknown key 'scale\.units'; did you mean 'unit'\?"),

@@ -160,7 +160,7 @@ def test_a_changed_line_is_named(read, tmp_path):
     read(folder)
     segment = tmp_path / "run" / "readings" / "00001.jsonl"
     segment.write_text('{"conversation": "a"}\n', "utf-8")
-    with pytest.raises(RunFolderError, match=r"00001\.jsonl, line 1: is no reading: Field required"):
+    with pytest.raises(RunFolderError, match=r"00001\.jsonl, line 1: is no reading: key is missing "):
         readings(folder)
 
 

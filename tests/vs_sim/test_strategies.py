@@ -193,7 +193,7 @@ def test_a_torn_last_line_is_labelled_again_and_a_changed_one_named(label, endpo
     segment.write_bytes(segment.read_bytes()[:-9])
     assert label(folder).n_read == 3 and len(endpoint.bodies) == 4
     segment.write_text('{"conversation": "a"}\n', "utf-8")
-    with pytest.raises(RunFolderError, match=r"00001\.jsonl, line 1: is no labelled turn: Field required"):
+    with pytest.raises(RunFolderError, match=r"00001\.jsonl, line 1: is no labelled turn: key is missing"):
         labelled(folder)
 
 

@@ -45,7 +45,7 @@ def judged_of(folder: RunFolder, study: PromptStudy) -> list[Judged]:
     found = []
     for given in judgements(folder).values():
         n_chosen = max(one.n_chosen for one in given.values())
-        found.append(judged(folder.planned_askings(), to_judge(folder, n_chosen), given, seed=study.seed))
+        found.append(judged(folder.planned_askings(), to_judge(folder, n_chosen, given.values()), given, seed=study.seed))
     return found
 
 
