@@ -87,7 +87,7 @@ def test_each_format_comes_with_card_dictionary_and_study(run: Run, tmp_path: Pa
     assert (done.path / "DICTIONARY.md").read_text("utf-8") == dictionary()
     study = json.loads((done.path / "study.json").read_text("utf-8"))
     assert study["study"] == run.manifest["study"] and study["prompts"] == run.manifest["prompts"]
-    assert [set(start) for start in study["starts"]] == [{"at", "versions", "git_commit"}]
+    assert [set(start) for start in study["starts"]] == [{"at", "n_planned", "versions", "git_commit"}]
     for name, n in done.n_rows.items():
         assert f"| {name} | {n} |" in text
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
