@@ -6,15 +6,16 @@ import math
 from collections import Counter
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from vs_sim.condition import ONE_REPLY, VERBALIZED, Condition
+from vs_sim.condition import ONE_REPLY, VERBALIZED, Condition, Method
 from vs_sim.errors import StudyError
 from vs_sim.explain import explain
 
 KEYS = ("method", "k", "select", "tau", "wording", "format", "calls", "temperature", "top_p")
+METHODS = get_args(Method)
 
 _MOST = 10_000
 """Conditions of a sweep: more are a slip, which is refused before they fill the memory."""
@@ -23,7 +24,8 @@ _MOST = 10_000
 def with_sweeps(path: Path, data: dict[str, Any]) -> dict[str, Any]:
     """The content of a study file with its sweeps written out behind its conditions.
 
-    A key that has no meaning for a method (k for "direct", tau for lists) is left out of that method's conditions. A condition is named
+    A key that has no meaning for a method (k for "direct", tau for lists) is left out there, but one that has none for
+    any method of the sweep is refused. A condition is named
     by its method and by what the sweep varies, as in ``"vs_standard tau=0.1 temperature=0.7"``.
 
     Raises:
@@ -44,6 +46,13 @@ def with_sweeps(path: Path, data: dict[str, Any]) -> dict[str, Any]:
         values = {key: value if isinstance(value, list) else [value] for key, value in sweep.items()}
         for key, several in values.items():
             _check(f"{path}: sweep[{number}].{key}", several)
+        methods = values["method"]
+        for key in values:
+            if all(method in METHODS and key in _meaningless(method) for method in methods):
+                raise StudyError(
+                    f"{path}: sweep[{number}].{key} has no meaning for {' or '.join(map(repr, methods))}; remove it, or add a method that "
+                    "it has one for"
+                )
         if (n := math.prod(map(len, values.values()))) > _MOST:
             raise StudyError(f"{path}: sweep[{number}] gives {n:,} conditions, expected at most {_MOST:,}; vary less")
         ours: dict[str, dict[str, Any]] = {}  # by name, which says all that varies
@@ -78,7 +87,12 @@ def _check(where: str, values: list[Any]) -> None:
 
 
 def _possible(one: dict[str, Any]) -> dict[str, Any]:
-    method = one["method"]
+    without = _meaningless(one["method"])
+    return {key: value for key, value in one.items() if key not in without}
+
+
+def _meaningless(method: object) -> set[str]:
+    """Keys that have no meaning for a method."""
     without: set[str] = set()
     if method in ONE_REPLY:
         without |= {"k", "select"}
@@ -86,4 +100,4 @@ def _possible(one: dict[str, Any]) -> dict[str, Any]:
         without |= {"tau", "wording", "calls"}
     if method != "vs_multi":
         without.add("calls")
-    return {key: value for key, value in one.items() if key not in without}
+    return without

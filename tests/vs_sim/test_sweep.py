@@ -56,6 +56,12 @@ def test_each_condition_is_asked_at_its_own_temperature(prompt_study, command, e
         ('[[sweep]]\nmethod = "direct"\nheat = 1\n', "sweep[1].heat: unknown key; known here are method, k"),
         ("[[sweep]]\nmethod = []\n", "sweep[1].method = []: expected at least one value"),
         ('[sweep]\nmethod = "direct"\n', "sweep: expected tables [[sweep]]"),
+        ('[[sweep]]\nmethod = "direct"\nk = 99\n', "sweep[1].k has no meaning for 'direct'; remove it"),
+        (
+            '[[sweep]]\nmethod = ["cot", "sequence"]\nk = 3\ntau = "nonsense"\n',
+            "sweep[1].tau has no meaning for 'cot' or 'sequence'",
+        ),
+        ('[[sweep]]\nmethod = ["direct", "vs_standard"]\nk = 3\ntau = 2.0\n', "tau = 2.0: expected less than 1"),
         ('[[sweep]]\nmethod = "vs_standard"\nk = [1, 5]\n', "1 is impossible; expected 2 to 20"),
         ('[[sweep]]\nmethod = ["direct", ["cot"]]\n', "sweep[1].method: ['cot'] is no value that a condition can have"),
         ('[[sweep]]\nmethod = "direct"\n[sweep.temperature]\na = 1\n', "sweep[1].temperature: {'a': 1} is no value"),
