@@ -14,6 +14,7 @@ from vs_sim.cli import main, parser
 
 OPTIONS = {
     "export": ["--to", "jsonl"],
+    "judge": ["--model", "scripted:donation"],
     "outcome read": ["--model", "scripted:donation"],
     "outcome sheet": ["--out", "sheet.csv"],
     "reask": ["--times", "1"],
