@@ -197,10 +197,11 @@ def comparison_lines(facts: PromptFacts, found: Sequence[Record]) -> tuple[tuple
                 values["quality"] = one.mean, one.interval
             elif isinstance(one, Refusals):
                 values["refused"] = one.drawn.mean, one.drawn.interval
-        if covered := [one for one in own if isinstance(one, Coverage)]:
-            values["answers found"] = sum(one.n_found / one.n_answers for one in covered) / len(covered), None
-            if kls := [one.kl for one in covered if one.kl is not None]:
-                values["KL"] = sum(kls) / len(kls), covered[0].kl_interval if len(covered) == 1 else None
+        covered = [one for one in own if isinstance(one, Coverage)]
+        if shares := [one.found_share for one in covered if one.found_share is not None]:
+            values["answers found"] = sum(shares) / len(shares), None
+        if kls := [one.kl for one in covered if one.kl is not None]:
+            values["KL"] = sum(kls) / len(kls), covered[0].kl_interval if len(covered) == 1 else None
         both = [values.get(name, (None, None)) for name in PROMPT_COLUMNS[4:]]
         rows.append((cell.condition, cell.model, f"{cell.n_complete:,}", f"{cell.n_missing:,}", *(share(value) for value, _ in both)))
         rows.append(("", "", "", "", *(interval("share", *(ends or (None, None))) for _, ends in both)))
