@@ -52,9 +52,12 @@ def render(found: Sequence[Alpha], held: Preferences, sharpened: Sequence[Sharpe
     ]
     if sharpened:
         said.append("gamma: of the whole text, not at equal length; training then sharpens pi_ref to pi_ref ** gamma.")
-    if held.n_unequal or held.n_tied:
-        said.append(f"Left out: {held.n_unequal} pairs of different correctness, {held.n_tied} equally helpful ones.")
-    if any(one.alpha is None for one in found):
+    if held.n_unequal or held.n_tied or held.n_same:
+        same = f", {held.n_same} of the same text twice" if held.n_same else ""
+        said.append(f"Left out: {held.n_unequal} pairs of different correctness, {held.n_tied} equally helpful ones{same}.")
+    if all(one.n_even == one.n_pairs for one in found):
+        said.append(f"{NONE}: no estimate, since the replies of every pair are equally typical.")
+    elif any(one.alpha is None for one in found):
         said.append(
             f"{NONE}: no finite estimate, since the more typical (or longer) reply always wins or always loses; more pairs are needed."
         )

@@ -8,7 +8,6 @@ helpfulness differs.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from vs_sim.text_score import TextScore
 
 PREFERENCE = Kind("preference", InputError)
+_MOST = 1e9
+"""Ratings, nats or tokens: what is beyond is a slip, and would overflow what is computed from it."""
 
 
 class Reply(Record):
@@ -53,12 +54,14 @@ class Preferences(Record):
         n_rows: lines with a reply, or with a pair.
         n_unequal: pairs of replies to a prompt left out since their correctness differs.
         n_tied: those left out since, equally correct, they are equally helpful.
+        n_same: those left out since both replies are the same text, however they are rated.
     """
 
     pairs: tuple[Preference, ...]
     n_rows: int
     n_unequal: int
     n_tied: int
+    n_same: int = 0
 
     def texts(self) -> tuple[tuple[str, str], ...]:
         """(prompt, text) of every reply of a pair whose probability the file does not say, each once."""
@@ -82,6 +85,8 @@ def load_preferences(path: str | Path) -> Preferences:
         InputError: the file cannot be read as written; the sentence names file and line.
     """
     path = Path(path)
+    if path.suffix.lower() not in (".jsonl", ".csv"):
+        raise InputError(f"{path}: the file ends in {path.suffix!r}, expected .jsonl or .csv; convert or rename it")
     entries = read_entries(path, PREFERENCE, words={"prompt", "response", "chosen", "rejected"})
     if not entries:
         raise InputError(f"{path}: the file is empty, expected a reply or a pair a line; add some")
@@ -90,12 +95,15 @@ def load_preferences(path: str | Path) -> Preferences:
         pairs, n_unequal, n_tied = _of_ratings(path, entries)
     else:
         pairs, n_unequal, n_tied = [_pair(path, entry) for entry in entries], 0, 0
+    different = [pair for pair in pairs if pair.preferred.text != pair.other.text]
+    n_same, pairs = len(pairs) - len(different), different
     if not pairs:
         raise InputError(
             f"{path}: no two replies to the same prompt are equally correct and differ in helpfulness ({len(entries)} replies, {n_unequal} "
-            f"pairs of different correctness, {n_tied} equally helpful), expected at least one such pair; add replies to the same prompts"
+            f"pairs of different correctness, {n_tied} equally helpful, {n_same} of the same text twice), expected at least one such pair; "
+            "add replies to the same prompts"
         )
-    return Preferences(pairs=tuple(pairs), n_rows=len(entries), n_unequal=n_unequal, n_tied=n_tied)
+    return Preferences(pairs=tuple(pairs), n_rows=len(entries), n_unequal=n_unequal, n_tied=n_tied, n_same=n_same)
 
 
 def with_scores(preferences: Preferences, scores: Mapping[tuple[str, str], TextScore]) -> Preferences:
@@ -160,9 +168,10 @@ def _reply(path: Path, entry: Entry, key: str, before: str) -> Reply:
             f"{path}, {entry.place(f'{before}log_pi_ref')}: {before}log_pi_ref is {value!r}, expected the "
             "logarithm of a probability, at most 0"
         )
-    if isinstance(n_tokens, bool) or not isinstance(n_tokens, int) or n_tokens < 1:
+    if isinstance(n_tokens, bool) or not isinstance(n_tokens, int) or not 1 <= n_tokens <= _MOST:
         raise InputError(
-            f"{path}, {entry.place(f'{before}n_tokens')}: {before}n_tokens is {n_tokens!r}, expected a whole number of at least 1"
+            f"{path}, {entry.place(f'{before}n_tokens')}: {before}n_tokens is {n_tokens!r:.40}, "
+            f"expected a whole number from 1 to {_MOST:,.0f}"
         )
     return Reply(text=text, log_pi=value, n_tokens=n_tokens)
 
@@ -177,7 +186,9 @@ def _text(path: Path, entry: Entry, key: str) -> str:
 
 def _number(path: Path, entry: Entry, key: str) -> float:
     value: Any = entry.data.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        said = "is missing" if value is None else f"is {value!r}"
-        raise InputError(f"{path}, {entry.place(key)}: {key} {said}, expected a number; add it or leave the line out")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST <= value <= _MOST:
+        said = "is missing" if value is None else f"is {value!r:.40}"
+        raise InputError(
+            f"{path}, {entry.place(key)}: {key} {said}, expected a number, at most {_MOST:,.0f} in size; add it or leave the line out"
+        )
     return float(value)

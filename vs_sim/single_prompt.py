@@ -62,6 +62,7 @@ def verbalize(
     Source: arXiv 2510.01171, section 4. There, tau goes into the prompt as here; the authors' package also
     deletes candidates above it, which removes what it should sample; here they are marked (`above_tau`), and `filter` takes them out.
     """
+    said(prompt)
     if model is None:
         model = default_model()
         print(f"vs_sim: no model was named; asking {model}", file=sys.stderr)
@@ -79,6 +80,17 @@ def verbalize(
         reason = first.get("ctx", {}).get("error", first["msg"])
         raise InputError(f"verbalize: {key} = {first['input']!r}: {reason}" if key else f"verbalize: {reason}") from None
     return _run(_ask(prompt, condition, model, options, temperature, top_p, seed, n_reasks))
+
+
+def said(prompt: str) -> str:
+    """A prompt that asks something.
+
+    Raises:
+        InputError: it is empty or blank.
+    """
+    if not prompt.strip():
+        raise InputError(f"verbalize: the prompt {prompt!r} is empty; expected what to respond to")
+    return prompt
 
 
 async def _ask(

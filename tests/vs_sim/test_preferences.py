@@ -39,6 +39,25 @@ def test_replies_of_equal_correctness_that_differ_in_helpfulness_are_paired(tmp_
     assert found.texts() == (("Name a fruit.", "Pear."), ("Name a fruit.", "Apple."), ("Name a fruit.", "Plum."))
 
 
+def test_a_text_is_not_preferred_to_itself(command, tmp_path: Path) -> None:
+    scored = {"log_pi_ref": -2.0, "n_tokens": 2}
+    path = write(tmp_path / "a.jsonl", rated("Apple.", 2, **scored), rated("Apple.", 4, **scored), rated("Pear.", 4, **scored))
+    found = load_preferences(path)
+    assert ([(p.preferred.text, p.other.text) for p in found.pairs], found.n_same, found.n_tied) == ([("Pear.", "Apple.")], 1, 1)
+    code, out, _ = command("typicality", path)
+    assert code == 0 and "1 equally helpful ones, 1 of the same text twice." in out
+    assert "no estimate, since the replies of every pair are equally typical" in out and "always wins" not in out
+    assert json.loads(command("typicality", path, "--json")[1])["n_same"] == 1
+    pair = {**chosen("p", -1.0, -2.0), "rejected": "yes -1.0"}
+    with pytest.raises(InputError, match=r"0 equally helpful, 1 of the same text twice\), expected at least one such pair"):
+        load_preferences(write(tmp_path / "b.jsonl", pair))
+
+
+def test_a_file_of_another_format_is_told_those_that_can_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a.toml: the file ends in '.toml', expected .jsonl or .csv; convert or rename it"):
+        load_preferences(tmp_path / "a.toml")
+
+
 def test_csv_is_read_and_a_reply_that_is_a_number_stays_text(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("prompt,response,helpfulness,correctness,log_pi_ref,n_tokens\nName one.,7,3,4,-2.5,1\nName one.,8,2,4,-3.5,1\n")
@@ -66,7 +85,10 @@ def test_probabilities_that_the_file_does_not_say_are_filled_in_and_others_kept(
         (rated("A.", 1, log_pi_ref=-2), "line 2: log_pi_ref without n_tokens, expected both or none; add it"),
         (rated("A.", 1, n_tokens=2), "line 2: n_tokens without log_pi_ref, expected both or none; add it"),
         (rated("A.", 1, log_pi_ref=0.5, n_tokens=2), "line 2: log_pi_ref is 0.5, expected the logarithm of a probability, at most 0"),
-        (rated("A.", 1, log_pi_ref=-2, n_tokens=0), "line 2: n_tokens is 0, expected a whole number of at least 1"),
+        (rated("A.", 1, log_pi_ref=-2, n_tokens=0), "line 2: n_tokens is 0, expected a whole number from 1 to"),
+        (rated("A.", 1, log_pi_ref=-2, n_tokens=10**400), "line 2: n_tokens is 1000000000000000000000000000000000000000, expected"),
+        (rated("A.", 1, log_pi_ref=-1e300, n_tokens=1), "line 2: log_pi_ref is -1e+300, expected a number, at most 1,000,000,000 in size"),
+        (rated("A.", 10**400), "line 2: helpfulness is 1000000000000000000000000000000000000000, expected a number, at most"),
         ([1], "line 2: the line holds list, expected one JSON object a line"),
     ],
 )
@@ -82,9 +104,9 @@ def test_lines_that_are_neither_and_files_without_a_pair_are_refused(tmp_path: P
         load_preferences(write(tmp_path / "a.jsonl", {"question": "x"}))
     with pytest.raises(InputError, match="the file is empty, expected a reply or a pair a line"):
         load_preferences(write(tmp_path / "b.jsonl"))
-    with pytest.raises(InputError, match=r"\(2 replies, 0 pairs of different correctness, 1 equally helpful\)"):
+    with pytest.raises(InputError, match=r"\(2 replies, 0 pairs of different correctness, 1 equally helpful, 0 of the same text twice\)"):
         load_preferences(write(tmp_path / "c.jsonl", rated("Apple.", 2), rated("Pear.", 2)))
-    with pytest.raises(InputError, match=r"ends in '\.gz', expected \.toml, \.jsonl or \.csv"):
+    with pytest.raises(InputError, match=r"ends in '\.gz', expected \.jsonl or \.csv"):
         load_preferences(tmp_path / "train.jsonl.gz")
 
 

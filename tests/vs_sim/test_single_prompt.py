@@ -92,3 +92,13 @@ def test_impossible_arguments_are_refused(rules, arguments, sentence):
     with pytest.raises((InputError, ModelUnavailable)) as caught:
         verbalize("Name a drink", **{"model": rules, **arguments})
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("prompt", ["", " \n"])
+def test_a_prompt_that_says_nothing_asks_no_model(command, prompt):
+    for arguments in ((), ("--model", "scripted:nosuch")):
+        code, out, err = command("verbalize", prompt, *arguments)
+        assert (code, out) == (2, "") and f"verbalize: the prompt {prompt!r} is empty; expected what to respond to" in err
+        assert "asking" not in err
+    with pytest.raises(InputError, match="is empty"):
+        verbalize(prompt, model="scripted:nosuch")

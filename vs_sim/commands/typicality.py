@@ -59,7 +59,7 @@ def _typicality(arguments: argparse.Namespace) -> int:
     first = found[0]
     sharpened = [sharpening(first.alpha, first.interval, beta) for beta in arguments.beta if first.alpha is not None]
     if arguments.json:
-        counts = {"n_rows": held.n_rows, "n_unequal": held.n_unequal, "n_tied": held.n_tied}
+        counts = {"n_rows": held.n_rows, "n_unequal": held.n_unequal, "n_tied": held.n_tied, "n_same": held.n_same}
         dumped = {"alpha": [one.model_dump(mode="json") for one in found], "gamma": [one.model_dump(mode="json") for one in sharpened]}
         print(json.dumps({**counts, **dumped}, indent=2))
     else:

@@ -28,15 +28,16 @@ def _k(text: str) -> int | str:
 
 def _verbalize(arguments: argparse.Namespace) -> int:
     from vs_sim.records import printable
-    from vs_sim.single_prompt import verbalize
+    from vs_sim.single_prompt import said, verbalize
 
+    prompt = said(arguments.prompt)  # before weights are fetched
     if arguments.model is None or arguments.model.startswith("embedded:"):
         from vs_sim.commands.model import fetch_weights
         from vs_sim.providers import default_model
 
         fetch_weights([arguments.model or default_model()])
     distribution = verbalize(
-        arguments.prompt,
+        prompt,
         k=arguments.k,
         tau=arguments.tau,
         method=arguments.method,
