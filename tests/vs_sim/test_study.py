@@ -23,6 +23,8 @@ def refused(path: Path, error: type[Exception] = StudyError, **options: object) 
     ("changes", "sentence"),
     [
         ({"ronds": 3}, "unknown key 'ronds'; did you mean 'rounds'?"),
+        ({"question": " "}, "question: ' ' says nothing; write a sentence"),
+        ({"persuader_model": "openai: "}, "persuader_model = 'openai: ': expected provider:model, such as"),
         ({"run": {"concurency": 3}}, "unknown key 'run.concurency'; did you mean 'concurrency'?"),
         (
             {"run": {"prices": {"a:b": {"inputs": 1, "output": 1, "input": 1}}}},
@@ -84,6 +86,9 @@ def test_a_wrong_file_is_refused_with_one_sentence(study_folder: StudyFolder, ch
     [
         (b"question = ", "is no valid TOML: "),
         (b"seed = 1\nseed = 2\n", "is no valid TOML: "),
+        (b"seed = " + b"9" * 5000, "is no valid TOML: it holds a whole number of more digits than can be read"),
+        (b"seed = 0x" + b"f" * 5000, "is no valid TOML: it holds a whole number of more digits than can be read"),
+        (b"x = " + b"[" * 5000, "is no valid TOML: brackets or keys are nested too deeply"),
         (b'question = "caf\xe9"\n', "byte 0xe9 at offset 15 is not UTF-8; save the file as UTF-8"),
     ],
 )
@@ -111,6 +116,12 @@ def test_repeated_personas_are_refused(study_folder: StudyFolder) -> None:
 def test_a_model_without_provider_is_refused(study_folder: StudyFolder) -> None:
     path = study_folder.write()
     assert refused(path, model="gpt-4.1").startswith("model 'gpt-4.1' has no provider; write provider:model")
+
+
+def test_a_question_cannot_steer_a_terminal(study_folder: StudyFolder) -> None:
+    path = study_folder.write(question="COLOUR")
+    path.write_text(path.read_text("utf-8").replace("COLOUR", "\\u001b[31mred"), "utf-8")
+    assert refused(path).startswith("question: holds the control character '\\x1b', which a terminal would obey; remove it")
 
 
 @pytest.mark.parametrize("model", [":gpt-4.1", "openai:", "OpenAI:gpt-4.1", "scripted:\x1b]0;pwn\x07x", "openai:x\u202ey"])
