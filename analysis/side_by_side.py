@@ -54,7 +54,7 @@ def _test(one: Diversity, base: Diversity) -> MethodTest:
     t = t_p = u = u_p = None
     if len(both) > 1:
         u, p = (float(value) for value in stats.mannwhitneyu(a, b, alternative="two-sided"))
-        u_p = None if np.isnan(p) else p  # of two samples without any variation
+        u_p = p if np.ptp([*a, *b]) > 0 else None  # of two samples without any variation some scipy give 1, some NaN
         if np.ptp(a - b) > 1e-9:  # less is what adding up in another order leaves
             t, t_p = (float(value) for value in stats.ttest_rel(a, b))
     return MethodTest(

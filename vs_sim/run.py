@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -203,6 +203,7 @@ class _Runner:
         self._estimates: dict[tuple[str, str], Spend] = {}
         self._n_under_way = 0
         self._ended = asyncio.Event()
+        self._failed: VsSimError | None = None
 
     async def run(self, specs: Sequence[AnySpec], models: dict[str, Model], concurrency: int, drain: asyncio.Event) -> None:
         waiting = iter(specs)
@@ -215,26 +216,30 @@ class _Runner:
                 self._n_under_way += 1
                 try:
                     await self._one(spec, models)
+                except VsSimError as error:  # it would fail for every conversation alike: what others have asked is still kept
+                    self._failed = self._failed or error
+                    close(self.told_to_stop())
                 finally:
                     self._n_under_way -= 1
                     self._ended.set()
 
-        async def draining() -> None:
-            await drain.wait()
-            stop = self.told_to_stop()
+        def close(stop: RunStopped) -> None:
             for model in models.values():
                 model.gate.close(stop)
+
+        async def draining() -> None:
+            await drain.wait()
+            close(self.told_to_stop())
 
         listening = asyncio.create_task(draining())
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(min(concurrency, len(specs))):
                     tasks.create_task(worker())
-        except* VsSimError as group:
-            # What would fail for every conversation alike: one sentence, not one for each worker.
-            raise next(e for e in _leaves(group)) from None
         finally:
             listening.cancel()
+        if self._failed is not None:
+            raise self._failed
         if self.capped and self._budget is not None:  # now that all that was under way is counted
             self.stopped = f"{self.stopped}; {self._budget}"
 
@@ -326,11 +331,3 @@ def _estimate(study: EitherStudy, spec: AnySpec) -> Spend:
 
 
 _ENDPOINT_FAILURES_THAT_STOP = 3
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error

@@ -262,9 +262,9 @@ def test_what_is_used_where_nothing_is_said(monkeypatch):
     ("content", "sentence"),
     [
         (None, "there is no such rules file; expected a path or one of scripted:donation"),
-        ("rule = 1", "rules.toml: rule: "),
+        ("rule = 1", "rules.toml: rule = 1: expected a list"),
         ('[[rule]]\nwhen = "("\nreplies = ["x"]', "'(' is no regular expression"),
-        ('[[rule]]\nwhen = "x"\nreplies = []', "rule.0.replies"),
+        ('[[rule]]\nwhen = "x"\nreplies = []', "rule[1].replies = []: expected at least one"),
         ("rule = [", "is no valid TOML"),
     ],
 )

@@ -54,7 +54,7 @@ HEAD = '[[prompt]]\nid = "c"\ntext = "Name one."\n'
         (HEAD + 'answers = ["a", { text = "b", share = true }]\n', "line 4: answers[2].share is 'True': expected a number"),
         (
             HEAD + 'answers = ["a", { text = "b", share = 1e308 }]\n',
-            "answers[2].share is '1e+308': expected less than",
+            "answers[2].share is '1e+308': expected at most 1",
         ),
         (HEAD + 'answers = ["a", { text = "b", also = "c" }]\n', "line 4: answers[2].also is 'c': expected a list"),
         (HEAD + 'answers = [{ text = "b", weight = 3 }]\n', "line 4: unknown key 'answers[1].weight', expected text, also or share"),
