@@ -40,9 +40,9 @@ answers = ["blue"]
 
 @pytest.fixture
 def ran(prompt_study, tmp_path, command):
-    def run(*measures):
+    def run(*measures, n_replies=4):
         code, said, _ = command(
-            "run", prompt_study.write(rules=RULES, entries=PROMPTS, n_replies=4, seed=4, measures=measures), "--out", tmp_path / "run"
+            "run", prompt_study.write(rules=RULES, entries=PROMPTS, n_replies=n_replies, measures=measures), "--out", tmp_path / "run"
         )
         assert code == 1, "the second prompt is refused under vs, and stays owed"
         return tmp_path / "run", said
@@ -51,9 +51,9 @@ def ran(prompt_study, tmp_path, command):
 
 
 def test_accuracy_and_calibration_are_printed_drawn_and_written(ran, command):
-    run, said = ran("accuracy")
+    run, said = ran("accuracy", n_replies=16)  # enough for both replies to come
     assert "Right answers, scripted:" in said and "Stated probabilities, scripted:" in said
-    assert re.search(r"Missing,vs,scripted:\S+2of4askings\.", "".join(said.split()))  # a long path is broken over lines
+    assert re.search(r"Missing,vs,scripted:\S+8of16askings\.", "".join(said.split()))  # a long path is broken over lines
     for name in ("accuracy.csv", "calibration.csv", "calibration.png"):
         assert name in said and (run / name).is_file()
     assert not (run / "refusals.csv").exists()
@@ -65,7 +65,7 @@ def test_accuracy_and_calibration_are_printed_drawn_and_written(ran, command):
     assert vs["top_1"]["difference"] == pytest.approx(1 - direct["top_1"]["by_prompt"]["norway"])
     (stated,) = found["calibration"]
     assert stated["ece"] == pytest.approx(0.4)
-    assert stated["again"]["n_decisions"] == 2
+    assert stated["again"]["n_decisions"] == 8
 
 
 def test_figures_and_tables_of_the_run_as_it_was_before_are_removed_and_nothing_else(ran, command):
