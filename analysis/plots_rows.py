@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -174,6 +174,28 @@ def dot_marker(style: Style, known: bool) -> dict[str, Any]:
     """How a point looks: filled with an interval, hollow without."""
     look = marker(style, 5.4 if style.marker in "PX" else 4.4)
     return look if known else {**look, "markerfacecolor": "white", "markeredgecolor": style.color, "markeredgewidth": 1.0}
+
+
+def foot_of_lines(result: Figure, styles: Mapping[str, Style], columns: int, notes: Sequence[str]) -> None:
+    """The foot of a figure of lines: its legend, and below it the small print.
+
+    Args:
+        result: the figure, as high as it will be.
+        styles: what a line stands for -> how it looks, in the order of the legend.
+        columns: of the legend.
+        notes: lines of the small print.
+    """
+    height = result.get_figheight()
+    lines = [
+        Line2D([], [], color=style.color, linestyle=style.dashes, linewidth=1.3, **dot_marker(style, True)) for style in styles.values()
+    ]
+    look: dict[str, Any] = {"frameon": False, "borderpad": 0.1, "columnspacing": 1.6, "handlelength": 3.5, "labelspacing": 0.35}
+    place = (0.01, (0.06 + 0.12 * len(notes)) / height)
+    legend = result.legend(lines, list(styles), loc="lower left", bbox_to_anchor=place, ncols=columns, fontsize=FONT - 0.5, **look)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    at = (0.06 / WIDTH_INCHES, 0.05 / height)
+    result.text(*at, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25, parse_math=False)
 
 
 def said_intervals(known: Collection[bool]) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from analysis.plots import FONT, HUMAN_EDGE, MAX_ARMS, SMALL, STYLES, WIDTH_INCHES, Style, plain
-from analysis.plots_rows import dot_marker, said_intervals, tick
+from analysis.plots_rows import dot_marker, foot_of_lines, said_intervals, tick
 from analysis.size_gains import Gain
 from vs_sim.terminal import shortened
 
@@ -72,26 +70,7 @@ def figure(found: Sequence[Gain], note: str = "") -> Figure:
             parse_math=False,
         )
         ax.set_xlabel("parameters, billions", labelpad=2)
-    handles = [
-        Line2D([], [], color=styles[one].color, linestyle=styles[one].dashes, linewidth=1.3, **dot_marker(styles[one], True))
-        for one in names
-    ]
-    look: dict[str, Any] = {
-        "frameon": False,
-        "borderpad": 0.1,
-        "columnspacing": 1.6,
-        "handlelength": 3.5,
-        "labelspacing": 0.35,
-        "fontsize": FONT - 0.5,
-    }
-    place = (0.01, (0.06 + 0.12 * len(notes)) / height)
-    legend = result.legend(handles, names, loc="lower left", bbox_to_anchor=place, ncols=legend_columns, **look)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    result.text(
-        0.06 / WIDTH_INCHES, 0.05 / height, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25,
-        parse_math=False,
-    )  # fmt: skip
+    foot_of_lines(result, {name: styles[name] for name in names}, legend_columns, notes)
     return result
 
 

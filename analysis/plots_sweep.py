@@ -9,12 +9,11 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.levels import Level
 from analysis.plots import FONT, SMALL, STYLES, WIDTH_INCHES, Style, plain
-from analysis.plots_rows import MOST_CHARACTERS, dot_marker, said_intervals, tick
+from analysis.plots_rows import MOST_CHARACTERS, dot_marker, foot_of_lines, said_intervals, tick
 from analysis.sweep_effects import Panel
 from analysis.sweep_table import AXIS_NAMES
 from vs_sim.terminal import shortened
@@ -86,18 +85,7 @@ def figure(panels: Sequence[Panel], methods: Sequence[str], note: str = "") -> F
     heading = shortened(panels[0].measure, MOST_CHARACTERS)
     look: dict[str, Any] = {"fontsize": FONT - 1, "fontweight": "bold", "parse_math": False}
     result.text(0.06 / WIDTH_INCHES, 1 - 0.1 / height, heading, va="center", **look)
-    handles = [
-        Line2D([], [], color=styles[one].color, linestyle=styles[one].dashes, linewidth=1.3, **dot_marker(styles[one], True))
-        for one in shown
-    ]
-    look = {"frameon": False, "borderpad": 0.1, "columnspacing": 1.6, "handlelength": 3.5, "labelspacing": 0.35, "fontsize": FONT - 0.5}
-    legend = result.legend(handles, shown, loc="lower left", bbox_to_anchor=(0.01, small / height), ncols=legend_columns, **look)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    result.text(
-        0.06 / WIDTH_INCHES, 0.05 / height, "\n".join(notes), fontsize=SMALL, color="#595959", va="bottom", linespacing=1.25,
-        parse_math=False,
-    )  # fmt: skip
+    foot_of_lines(result, {name: styles[name] for name in shown}, legend_columns, notes)
     return result
 
 
