@@ -12,7 +12,8 @@ from analysis.prose import Paragraph, cite, counted, listed, named
 from analysis.quality import Judged
 from analysis.run_facts import schemas
 from vs_sim.judge import TEMPERATURE
-from vs_sim.records import Record, Responses
+from vs_sim.prompt_records import Responses
+from vs_sim.records import Record
 from vs_sim.rubric import HIGHEST, LOWEST
 
 N_RESAMPLES = 2000

@@ -8,7 +8,8 @@ from typing import Any
 
 from analysis.run_facts import Facts, cell_of, ran
 from vs_sim.budget import Spend, cost
-from vs_sim.records import PromptSpec, Record, Responses
+from vs_sim.prompt_records import PromptSpec, Responses
+from vs_sim.records import Record
 from vs_sim.run_options import Price
 
 

@@ -14,7 +14,8 @@ from analysis.agreement import Alpha
 from analysis.replies import Floats, Ints
 from analysis.uncertainty import Interval, percentile_interval
 from vs_sim.judge import Judgement, RatingId, Reply
-from vs_sim.records import PromptSpec, Record
+from vs_sim.prompt_records import PromptSpec
+from vs_sim.records import Record
 from vs_sim.rubric import HIGHEST, LOWEST
 
 

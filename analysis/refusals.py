@@ -21,7 +21,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from analysis.over_prompts import OverPrompts, over_prompts
-from vs_sim.records import PromptSpec, Record, Responses
+from vs_sim.prompt_records import PromptSpec, Responses
+from vs_sim.records import Record
 
 _SPELLINGS = (
     (r"[‘’`]", "'"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vs_sim.records import PromptSpec, Responses
+from vs_sim.prompt_records import PromptSpec, Responses
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -20,7 +20,8 @@ from analysis.run_facts import schemas
 from analysis.side_by_side import MethodTest, u_text
 from analysis.uncertainty import Interval
 from vs_sim.export.markdown import first_few
-from vs_sim.records import Record, Responses
+from vs_sim.prompt_records import Responses
+from vs_sim.records import Record
 
 
 def alerts(facts: PromptFacts, note: str) -> tuple[str, ...]:

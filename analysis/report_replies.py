@@ -11,7 +11,7 @@ from analysis.diversity import Diversity
 from analysis.numbers import share
 from analysis.report_transcripts import Packed, drawn_shown, packed, packed_json
 from vs_sim.condition import VERBALIZED
-from vs_sim.records import PromptSpec, Responses
+from vs_sim.prompt_records import PromptSpec, Responses
 
 PART = 500_000
 """Characters of replies from which a part is full: little enough to open at once, enough to pack well."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from analysis.samples import NOT_RUN
-from vs_sim.records import AnyRecord, AnySpec, ConversationSpec, PromptSpec, Record, Transcript, printable
+from vs_sim.prompt_records import AnyRecord, AnySpec, PromptSpec
+from vs_sim.records import ConversationSpec, Record, Transcript, printable
 from vs_sim.store import turn_of
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.runs import MODEL, candidates
-from vs_sim.records import Call, Failure, PromptSpec, Responses, VerbalizedDistribution
+from vs_sim.prompt_records import PromptSpec, Responses
+from vs_sim.records import Call, Failure, VerbalizedDistribution
 from vs_sim.store import RunFolder
 from vs_sim.writer import Writer
 

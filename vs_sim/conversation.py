@@ -19,19 +19,9 @@ from vs_sim.condition import Condition
 from vs_sim.errors import ContextFull, EndpointError, ReplyError
 from vs_sim.graph import Conversation, build_graph, step_name
 from vs_sim.models import Model, Request
+from vs_sim.prompt_records import AnySpec
 from vs_sim.propose import Message
-from vs_sim.records import (
-    AnySpec,
-    Call,
-    Candidate,
-    Decision,
-    Failure,
-    StopReason,
-    Transcript,
-    Turn,
-    Usage,
-    VerbalizedDistribution,
-)
+from vs_sim.records import Call, Candidate, Decision, Failure, StopReason, Transcript, Turn, Usage, VerbalizedDistribution
 
 
 class Answers(Protocol):

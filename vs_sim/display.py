@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from vs_sim.records import AnyRecord, AnySpec, ConversationSpec, Decision, Responses, Turn, printable
+from vs_sim.prompt_records import AnyRecord, AnySpec, Responses
+from vs_sim.records import ConversationSpec, Decision, Turn, printable
 from vs_sim.run import Watcher
 from vs_sim.scenario import Scale
 from vs_sim.show import arm_name, listing, response_line, responses_lines, turn_lines

@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 from vs_sim import parse, prompts
 from vs_sim.asking import Answer, Part, ReadResult, ask, by_instrument, read_all
 from vs_sim.errors import InputError, ReplyError, RunFolderError
-from vs_sim.records import PromptSpec, Responses
+from vs_sim.prompt_records import PromptSpec, Responses
 from vs_sim.rubric import HIGHEST, LOWEST, Rubric
 from vs_sim.store import RunFolder
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from vs_sim.errors import StudyError
 from vs_sim.plan import Estimate, estimate, plan
+from vs_sim.prompt_records import AnySpec
 from vs_sim.prompt_study import EitherStudy, PromptStudy, estimate_prompts, plan_prompts, prompt_study
-from vs_sim.records import AnySpec
 from vs_sim.study import Study, load_study
 from vs_sim.toml_file import read_toml
 

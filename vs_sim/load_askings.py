@@ -12,7 +12,7 @@ from vs_sim.answer_match import Matcher
 from vs_sim.errors import RunFolderError
 from vs_sim.load_rows import Row, calls_of, candidate_rows, condition_cells, entropy, failure_cells, total
 from vs_sim.prompt_file import Prompt
-from vs_sim.records import PromptSpec, Responses
+from vs_sim.prompt_records import PromptSpec, Responses
 from vs_sim.run_shape import first_problem
 from vs_sim.store import RunFolder
 

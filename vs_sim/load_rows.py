@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from vs_sim.errors import RunFolderError
-from vs_sim.records import AnyRecord, Call, VerbalizedDistribution
+from vs_sim.prompt_records import AnyRecord
+from vs_sim.records import Call, VerbalizedDistribution
 from vs_sim.store import RunFolder, turn_of
 
 Row = dict[str, Any]

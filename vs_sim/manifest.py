@@ -13,8 +13,9 @@ from typing import Any
 
 from vs_sim import prompts
 from vs_sim.errors import RunFolderError
+from vs_sim.prompt_records import AnySpec
 from vs_sim.prompt_study import EitherStudy
-from vs_sim.records import AnySpec, is_person
+from vs_sim.records import is_person
 from vs_sim.run_options import RunOptions
 from vs_sim.shard import WHOLE, Shard
 from vs_sim.store import RunFolder

@@ -13,7 +13,7 @@ from vs_sim.errors import StudyError
 from vs_sim.explain import explain
 from vs_sim.plan import Estimate, content_json, dollars_of, reply_tokens, sha256_of
 from vs_sim.prompt_file import Prompt, load_prompts
-from vs_sim.records import PromptSpec
+from vs_sim.prompt_records import PromptSpec
 from vs_sim.study import AnyStudy, ModelName, Study, each_once, file_of, with_provider
 from vs_sim.sweep import with_sweeps
 

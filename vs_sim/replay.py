@@ -12,9 +12,10 @@ from vs_sim.errors import RunFolderError, VsSimError
 from vs_sim.graph import Conversation, build_graph
 from vs_sim.limits import Gate
 from vs_sim.models import Model
+from vs_sim.prompt_records import Responses
 from vs_sim.prompt_study import EitherStudy, PromptStudy
 from vs_sim.propose import Message
-from vs_sim.records import Call, Responses, Role, Transcript
+from vs_sim.records import Call, Role, Transcript
 from vs_sim.responses import run_prompt
 from vs_sim.store import RunFolder, turn_of
 from vs_sim.study import Study

@@ -11,9 +11,9 @@ from vs_sim.errors import ContextFull, EndpointError, ReplyError
 from vs_sim.graph import Voice
 from vs_sim.plan import turn_rng
 from vs_sim.prompt_file import Prompt
+from vs_sim.prompt_records import PromptSpec, Responses
 from vs_sim.prompt_study import PromptStudy
 from vs_sim.propose import Message, propose, request, response_of
-from vs_sim.records import PromptSpec, Responses
 
 STEP = "t000"
 """The step under which the calls of an asking are journalled."""

@@ -17,9 +17,10 @@ from vs_sim.graph import Conversation
 from vs_sim.kinds import estimate_any, plan_any
 from vs_sim.manifest import manifest_of, study_content
 from vs_sim.models import Model
+from vs_sim.prompt_records import AnyRecord, AnySpec, PromptSpec
 from vs_sim.prompt_study import EitherStudy, PromptStudy
 from vs_sim.providers import default_concurrency, open_models
-from vs_sim.records import AnyRecord, AnySpec, ConversationSpec, Decision, PromptSpec, Turn, Usage, is_person
+from vs_sim.records import ConversationSpec, Decision, Turn, Usage, is_person
 from vs_sim.responses import run_prompt
 from vs_sim.run_options import RunOptions
 from vs_sim.second_reader import READINGS, read_stated

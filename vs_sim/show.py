@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vs_sim.records import (
-    AnySpec,
-    ConversationSpec,
-    Decision,
-    Responses,
-    Transcript,
-    Turn,
-    VerbalizedDistribution,
-    is_person,
-    printable,
-)
+from vs_sim.prompt_records import AnySpec, Responses
+from vs_sim.records import ConversationSpec, Decision, Transcript, Turn, VerbalizedDistribution, is_person, printable
 from vs_sim.scenario import Scale
 from vs_sim.terminal import WIDTH, Line, columns, filled, shortened
 

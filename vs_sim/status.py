@@ -9,17 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vs_sim.errors import RunFolderError
-from vs_sim.records import (
-    AnyRecord,
-    AnySpec,
-    PromptSpec,
-    Record,
-    Responses,
-    Transcript,
-    VerbalizedDistribution,
-    is_person,
-    printable,
-)
+from vs_sim.prompt_records import AnyRecord, AnySpec, PromptSpec, Responses
+from vs_sim.records import Record, Transcript, VerbalizedDistribution, is_person, printable
 from vs_sim.show import arm_name
 from vs_sim.store import RunFolder, turn_of
 from vs_sim.terminal import Line, wrapped

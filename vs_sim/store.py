@@ -25,7 +25,8 @@ from pydantic_core import from_json
 from vs_sim.durable import lines
 from vs_sim.errors import RunFolderError
 from vs_sim.locks import holders
-from vs_sim.records import ConversationSpec, PromptSpec, Responses, Transcript
+from vs_sim.prompt_records import PromptSpec, Responses
+from vs_sim.records import ConversationSpec, Transcript
 from vs_sim.run_shape import JournalAnswer, JournalVoid, damage_of_manifest, ended, first_problem, read_json, read_row
 
 FORMAT = 2

@@ -26,8 +26,9 @@ from vs_sim.asking import open_reader
 from vs_sim.errors import StudyError, VsSimError
 from vs_sim.kinds import plan_any, study_from
 from vs_sim.manifest import manifest_of, study_content
+from vs_sim.prompt_records import Responses
 from vs_sim.prompt_study import EitherStudy, PromptStudy
-from vs_sim.records import Decision, Responses, Transcript, Turn
+from vs_sim.records import Decision, Transcript, Turn
 from vs_sim.run import RunResult, Watcher, run_study
 from vs_sim.shard import Shard, parse_shard
 from vs_sim.store import RunFolder

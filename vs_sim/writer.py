@@ -12,7 +12,8 @@ from typing import Any
 from vs_sim.durable import Segment, put_json, unwritable
 from vs_sim.errors import JournalMismatch, RunFolderError
 from vs_sim.locks import Lock, RunLock
-from vs_sim.records import AnyRecord, Call, Record
+from vs_sim.prompt_records import AnyRecord
+from vs_sim.records import Call, Record
 from vs_sim.run_shape import JournalVoid
 from vs_sim.shard import WHOLE, Shard
 from vs_sim.store import FORMAT, RunFolder, journal_row, turn_of

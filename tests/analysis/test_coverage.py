@@ -8,7 +8,8 @@ from scipy import stats
 
 from analysis.coverage import coverage, kl_divergence, pearson
 from analysis.replies import Replies, replies
-from vs_sim.records import Candidate, Failure, PromptSpec, Responses, VerbalizedDistribution
+from vs_sim.prompt_records import PromptSpec, Responses
+from vs_sim.records import Candidate, Failure, VerbalizedDistribution
 
 FAIR = {"a": 0.5, "b": 0.25, "c": 0.25}
 

@@ -11,7 +11,8 @@ from analysis.agreement import krippendorff_alpha
 from analysis.quality import Rated, alpha_of_repeats, judged, qualities, resampled_means
 from analysis.quality_table import page_tables, render, tidy, tidy_agreement
 from vs_sim.judge import Judgement, RatingId, Reply
-from vs_sim.records import Failure, PromptSpec
+from vs_sim.prompt_records import PromptSpec
+from vs_sim.records import Failure
 from vs_sim.terminal import columns
 
 JUDGE, MODEL = "openai:judge", "openai:writer"

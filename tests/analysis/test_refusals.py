@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from analysis.accuracy_table import render_refusals
 from analysis.refusals import LOOKED_AT, refusals, refuses
 from analysis.uncertainty import share_interval
-from vs_sim.records import Candidate, Failure, PromptSpec, Responses, VerbalizedDistribution
+from vs_sim.prompt_records import PromptSpec, Responses
+from vs_sim.records import Candidate, Failure, VerbalizedDistribution
 
 REFUSE = (
     "I'm sorry, but I can't help with that.",

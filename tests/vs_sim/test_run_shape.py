@@ -10,7 +10,7 @@ import pytest
 
 from tests.prompt_runs import asking, replied, written
 from tests.runs import MODEL, call
-from vs_sim.records import Responses
+from vs_sim.prompt_records import Responses
 
 Manifest = dict[str, Any]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from vs_sim.commands import Verbs, verb
 
 if TYPE_CHECKING:
-    from vs_sim.records import AnyRecord
+    from vs_sim.prompt_records import AnyRecord
     from vs_sim.store import RunFolder
     from vs_sim.terminal import Line
 
@@ -83,7 +83,8 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _lines(folder: RunFolder, found: Sequence[AnyRecord], *, whole: bool) -> list[Line]:
-    from vs_sim.records import Responses, Transcript
+    from vs_sim.prompt_records import Responses
+    from vs_sim.records import Transcript
     from vs_sim.scenario import scale_of
     from vs_sim.show import listing, response_line, responses_lines, transcript_lines
 
@@ -115,6 +116,6 @@ def _conditions(record: AnyRecord) -> tuple[str, ...]:
 
 
 def _personas(record: AnyRecord) -> tuple[str, ...]:
-    from vs_sim.records import PromptSpec
+    from vs_sim.prompt_records import PromptSpec
 
     return () if isinstance(record.spec, PromptSpec) else (record.spec.persuader, record.spec.persuadee)

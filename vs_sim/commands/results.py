@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from analysis.measure import Measured
     from analysis.probabilities import Diagnostics
     from analysis.samples import Cleaning
-    from vs_sim.records import ConversationSpec, PromptSpec, Responses, Transcript
+    from vs_sim.prompt_records import PromptSpec, Responses
+    from vs_sim.records import ConversationSpec, Transcript
 
 NO_COURSE = "The course of the dialogues is left out: the rules that read agreement, refusal and amounts know requests for money only."
 """What stands in the place of `Results.course` where there is none."""
