@@ -65,6 +65,14 @@ def took(price: Price | None, usage: Usage, expected: tuple[float, float]) -> Sp
     return cost(price, n_in, n_out, min(usage.cached_tokens or 0, n_in))
 
 
+_UNCOUNTED_PROMPT_TOKENS = 1000.0
+
+
+def expected_of(reply: str) -> tuple[float, float]:
+    """What stands in for the tokens of an earlier call that no provider counted: of the prompt, which is not kept, and of the reply."""
+    return _UNCOUNTED_PROMPT_TOKENS, len(reply) / 4
+
+
 def share_of_cap(cap: float | None, spent: Sequence[float], number: int) -> float | None:
     """What one of several parts of a run may have spent in the end, so that all of them together keep within the cap.
 

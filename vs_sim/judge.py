@@ -35,8 +35,6 @@ MOST_REPEATS = 100
 """How often a reply may be rated: more are a slip."""
 TEMPERATURE = 1.0
 _MOST_TOKENS = 200
-_UNCOUNTED_PROMPT_TOKENS = 1000
-"""Stands in for the prompt of an earlier call whose tokens no provider counted."""
 
 
 class Reply(NamedTuple):
@@ -227,7 +225,7 @@ def judging_budget(folder: RunFolder, model: str, run: RunOptions) -> Budget | N
     Raises:
         InputError: dollars are capped and the model's price is unknown.
     """
-    from vs_sim.budget import Budget
+    from vs_sim.budget import Budget, expected_of
 
     if run.cap_tokens is None and run.cap_dollars is None:
         return None
@@ -238,7 +236,7 @@ def judging_budget(folder: RunFolder, model: str, run: RunOptions) -> Budget | N
         )
     budget = Budget(tokens=run.cap_tokens, dollars=run.cap_dollars, prices=run.prices)
     for call in (call for row in _JUDGEMENTS.rows(folder) if row.model == model for call in row.calls):
-        budget.count("", model, call.usage, (_UNCOUNTED_PROMPT_TOKENS, len(call.text) / 4))
+        budget.count("", model, call.usage, expected_of(call.text))
     return budget
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from vs_sim.asking import open_reader
-from vs_sim.budget import Budget, Spend, share_of_cap, took
+from vs_sim.budget import Budget, Spend, expected_of, share_of_cap, took
 from vs_sim.conversation import SpeakerVoice, run_conversation
 from vs_sim.errors import RunStopped, StudyError, VsSimError
 from vs_sim.graph import Conversation
@@ -169,7 +169,7 @@ def _budget(run: RunOptions, folder: RunFolder, specs: Sequence[AnySpec], shard:
             continue
         if run.cap_dollars is not None and model not in run.prices:  # unknown is not nothing
             raise _unpriced(run, model, f", which has answered in {folder.path},")
-        by[conversation] += took(run.prices.get(model), usage, (_UNCOUNTED_PROMPT_TOKENS, len(call["text"]) / 4))
+        by[conversation] += took(run.prices.get(model), usage, expected_of(call["text"]))
         n_estimated[conversation] += not usage.counted
     spent = [sum((by[spec.id] for spec in Shard(k, shard.of).part(specs)), Spend()) for k in range(1, shard.of + 1)]
     own = [spec.id for spec in shard.part(specs)]
@@ -181,10 +181,6 @@ def _budget(run: RunOptions, folder: RunFolder, specs: Sequence[AnySpec], shard:
         earlier={id_: by[id_] for id_ in own},
         n_estimated=sum(n_estimated[id_] for id_ in own),
     )
-
-
-_UNCOUNTED_PROMPT_TOKENS = 1000
-"""Stands in for the prompt of an earlier call whose tokens no provider counted: the journal keeps no prompts."""
 
 
 class _Runner:
