@@ -148,11 +148,14 @@ def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
 
-    def command(*arguments: Any) -> tuple[int, str, str]:
-        try:
-            code = main([str(a) for a in arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
+    def command(*arguments: Any, **environment: str) -> tuple[int, str, str]:
+        with monkeypatch.context() as only_here:
+            for name, value in environment.items():
+                only_here.setenv(name, value)
+            try:
+                code = main([str(a) for a in arguments])
+            except SystemExit as end:
+                code = int(end.code or 0)
         out, err = capsys.readouterr()
         assert "Traceback" not in err
         return code, out, err

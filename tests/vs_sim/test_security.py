@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import DIRECT, KEY, PERSUADER, VS, Command, StudyFolder
+from tests.conftest import DIRECT, KEY, PERSUADER, VS, StudyFolder
 from tests.endpoint import Body, Endpoint, Fault, donation_reply, refusal
 from tests.human_data import write_csv
 from vs_sim.errors import VsSimError
@@ -52,19 +52,19 @@ def study_at(endpoint: Endpoint, folder: StudyFolder, **run: Any) -> Path:
     return folder.write(persuader_model=MODEL, persuadee_models=[MODEL], rounds=1, conditions=[DIRECT, VS], run=where)
 
 
-def watched_run(endpoint: Endpoint, study_folder: StudyFolder, vs_sim: Command) -> tuple[Path, str]:
+def watched_run(endpoint: Endpoint, study_folder: StudyFolder, command: Run) -> tuple[Path, str]:
     study = study_at(endpoint, study_folder)
-    done = vs_sim("run", study, "--watch", "--out", "mine", MY_SECRET=KEY, SOMETHING_ELSE=CANARY)
-    assert done.returncode in (0, 1, 3), done.stderr
+    code, out, err = command("run", study, "--watch", "--out", "mine", MY_SECRET=KEY, SOMETHING_ELSE=CANARY)
+    assert code in (0, 1, 3), err
     assert any(key == f"Bearer {KEY}" for key in endpoint.keys)
-    return study_folder.path.parent / "mine", done.stdout + done.stderr
+    return study_folder.path.parent / "mine", out + err
 
 
 def test_a_key_that_the_endpoint_repeats_reaches_no_file_and_no_terminal(
-    endpoint: Endpoint, study_folder: StudyFolder, vs_sim: Command, command: Run
+    endpoint: Endpoint, study_folder: StudyFolder, command: Run
 ) -> None:
     endpoint.fault = echoing
-    folder, printed = watched_run(endpoint, study_folder, vs_sim)
+    folder, printed = watched_run(endpoint, study_folder, command)
     assert files_with("[key]", folder)  # that it was said, and taken out
     for verb, *rest in (("status",), ("show",), ("report",), ("bundle", "--incomplete"), *(("export", "--to", to) for to in FORMATS)):
         code, out, err = command(verb, folder, *rest)
@@ -77,7 +77,7 @@ def test_a_key_that_the_endpoint_repeats_reaches_no_file_and_no_terminal(
 
 
 @pytest.mark.parametrize("where", ["text", "model", "finish_reason", "service_tier"])
-def test_a_key_in_an_answer_is_not_recorded(endpoint: Endpoint, study_folder: StudyFolder, vs_sim: Command, where: str) -> None:
+def test_a_key_in_an_answer_is_not_recorded(endpoint: Endpoint, study_folder: StudyFolder, command: Run, where: str) -> None:
     def with_key(n: int, body: Body) -> Fault:
         answer = json.loads(sound(n, body).body)
         if where == "text":
@@ -93,7 +93,7 @@ def test_a_key_in_an_answer_is_not_recorded(endpoint: Endpoint, study_folder: St
 
     sound = endpoint.completion
     endpoint.fault = with_key
-    folder, printed = watched_run(endpoint, study_folder, vs_sim)
+    folder, printed = watched_run(endpoint, study_folder, command)
     assert KEY not in printed
     assert files_with(KEY, folder) == []
 
@@ -261,31 +261,31 @@ def test_what_is_named_on_the_command_line_is_written_there_or_refused(command: 
 
 @pytest.mark.parametrize("word", ["EMPTY", "cents", "dummy", "whatever"])
 def test_a_word_that_stands_in_for_a_key_stays_in_replies(
-    endpoint: Endpoint, study_folder: StudyFolder, vs_sim: Command, word: str
+    endpoint: Endpoint, study_folder: StudyFolder, command: Run, tmp_path: Path, word: str
 ) -> None:
     said = f"I like {word} a lot."
     endpoint.reply = lambda body: json.dumps({"reply": 20 if "decide in private" in str(body) else said})
     study = study_folder.write(persuader_model=MODEL, persuadee_models=[MODEL], conditions=[DIRECT], run={"base_url": endpoint.url})
-    assert vs_sim("run", study, "--out", "run", key=word).returncode == 0
-    assert {turn.text for t in RunFolder(vs_sim.cwd / "run").transcripts() for turn in t.turns} == {said}
+    assert command("run", study, "--out", "run", OPENAI_API_KEY=word)[0] == 0
+    assert {turn.text for t in RunFolder(tmp_path / "run").transcripts() for turn in t.turns} == {said}
 
 
-def test_an_address_in_the_environment_shows_no_password(study_folder: StudyFolder, vs_sim: Command) -> None:
+def test_an_address_in_the_environment_shows_no_password(study_folder: StudyFolder, command: Run) -> None:
     study = study_folder.write(persuader_model=MODEL, persuadee_models=[MODEL])
-    done = vs_sim("run", study, key=KEY, OPENAI_BASE_URL="http://me:hunter2pass@127.0.0.1:9/v1")
-    assert done.returncode == 3
-    assert "OPENAI_BASE_URL: expected an address such as http://localhost:8000/v1, without user, password or query" in done.stderr
-    assert "hunter2" not in done.stderr
+    code, _, err = command("run", study, OPENAI_API_KEY=KEY, OPENAI_BASE_URL="http://me:hunter2pass@127.0.0.1:9/v1")
+    assert code == 3
+    assert "OPENAI_BASE_URL: expected an address such as http://localhost:8000/v1, without user, password or query" in err
+    assert "hunter2" not in err
 
 
-def test_prompts_follow_no_redirect(endpoint: Endpoint, study_folder: StudyFolder, vs_sim: Command) -> None:
+def test_prompts_follow_no_redirect(endpoint: Endpoint, study_folder: StudyFolder, command: Run) -> None:
     from tests.endpoint import serving
 
     with serving() as elsewhere:
         to = {"Location": f"{elsewhere.url}/chat/completions"}
         endpoint.fault = lambda n, body: Fault(307, "", headers=to)
         study = study_folder.write(persuader_model=MODEL, persuadee_models=[MODEL], run={"base_url": endpoint.url})
-        done = vs_sim("run", study, key=KEY)
-        assert done.returncode == 3
-        assert "sends requests elsewhere (HTTP 307)" in done.stderr
+        code, _, err = command("run", study, OPENAI_API_KEY=KEY)
+        assert code == 3
+        assert "sends requests elsewhere (HTTP 307)" in err
         assert elsewhere.bodies == []
