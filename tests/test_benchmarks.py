@@ -17,7 +17,8 @@ TINY = 0.002
 FAST = ("disk", "plan", "study")
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in FAST else pytest.mark.slow) for n in PARTS])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in FAST else pytest.mark.long) for n in PARTS])
 def test_a_part_gives_rows(name: str) -> None:
     rows = list(part(name)(TINY))
     assert rows
@@ -25,6 +26,7 @@ def test_a_part_gives_rows(name: str) -> None:
     assert len({row.what for row in rows}) == len(rows)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_parts_that_were_chosen() -> None:
     command = [sys.executable, "-m", "tests.benchmarks", "--size", "0.001", "plan"]
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()

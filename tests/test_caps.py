@@ -27,6 +27,7 @@ def spent(folder: RunFolder) -> tuple[int, float]:
     return n_in + n_out, (n_in * 100.0 + n_out * 1000.0) / 1e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--cap-tokens", "--cap-dollars"])
 def test_a_capped_run_keeps_within_the_cap_and_goes_on_with_a_higher_one(study_folder, endpoint, command, tmp_path, option):
     study = study_folder.write(**OPENAI, run={"base_url": endpoint.url, "concurrency": 3, "prices": PRICE})
@@ -67,6 +68,7 @@ def test_a_limit_that_is_none_is_refused(study_folder, command, option, value):
     assert value in err
 
 
+@pytest.mark.slow
 def test_the_tier_reaches_the_endpoint_and_changes_no_conversation(study_folder, endpoint, command, tmp_path):
     study = study_folder.write(**{**OPENAI, "conditions": [DIRECT]}, run={"base_url": endpoint.url})
     assert command("run", study, "--out", tmp_path / "a", "--service-tier", "flex")[0] == 0
@@ -99,6 +101,7 @@ def test_a_models_own_limit_holds_beside_the_run_s(study_folder, endpoint, comma
     assert most["openai:slow"] == 1 < most["openai:fast"]
 
 
+@pytest.mark.slow
 def test_hundreds_of_requests_are_in_flight_at_once():
     """The client's own limit, 100 connections, does not hold."""
 
@@ -112,6 +115,7 @@ def test_hundreds_of_requests_are_in_flight_at_once():
         assert endpoint.stats()["most_in_flight"] == 300
 
 
+@pytest.mark.slow
 def test_a_cap_holds_over_starts_that_divide_the_plan_differently(study_folder, endpoint, command, tmp_path):
     study_folder.people([f"p{i}" for i in range(12)])
     study = study_folder.write(**OPENAI, rounds=1, run={"base_url": endpoint.url, "concurrency": 4})
@@ -153,6 +157,7 @@ def test_a_plan_says_where_the_cap_ends_it(study_folder, command):
     assert "ends the run" not in command("plan", study, "--cap-tokens", "3000000")[1]
 
 
+@pytest.mark.slow
 def test_what_a_model_without_a_price_took_earlier_is_not_taken_for_nothing(study_folder, endpoint, command, tmp_path):
     run = {"base_url": endpoint.url, "prices": PRICE}
     study, out = study_folder.write(**{**OPENAI, "conditions": [DIRECT]}, run=run), tmp_path / "run"
@@ -168,6 +173,7 @@ def test_what_a_model_without_a_price_took_earlier_is_not_taken_for_nothing(stud
     assert command("run", study, "--out", out, "--cap-tokens", "1e9")[0] == 0, "tokens are known"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--workers", "2"]])
 def test_a_study_of_prompts_keeps_within_its_cap_and_goes_on(prompt_study, endpoint, command, tmp_path, options):
     endpoint.reply = lambda body: json.dumps({"candidates": [{"reply": "Paris", "probability": 1}, {"reply": "Lyon", "probability": 1}]})

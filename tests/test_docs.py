@@ -101,6 +101,7 @@ def made_up_dialogues(folder: Path) -> None:
     write_csv(folder / "p4g", talks, annotated="annotated_dev_")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", NAMES)
 def test_page_runs_and_prints_what_it_says(name: str, checkout: Path) -> None:
@@ -227,7 +228,7 @@ def test_an_earlier_build_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "site" / "pages" / "index.md").is_file() and not (tmp_path / "site" / "pages" / "old.md").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_site_builds_strictly_and_asks_no_other_server_for_anything(tmp_path: Path) -> None:
     pytest.importorskip("zensical", reason="needs the extra docs")

@@ -26,6 +26,7 @@ def wait_until(condition, process, seconds=30):
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_run_survives_kill_9_again_and_again(study_folder, endpoint, vs_sim, tmp_path):
     concurrency, n_calls = 4, 12 * 2 * 5
@@ -63,6 +64,7 @@ def test_a_run_survives_kill_9_again_and_again(study_folder, endpoint, vs_sim, t
     assert said(folder) == said(undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_so_and_goes_on(study_folder, endpoint, vs_sim, tmp_path, number):
     study = study_folder.write(**OPENAI, run={"base_url": endpoint.url, "concurrency": 2})
@@ -82,6 +84,7 @@ def test_an_interrupted_run_says_so_and_goes_on(study_folder, endpoint, vs_sim, 
     assert len(endpoint.bodies) == n_asked + 40 - n_rows
 
 
+@pytest.mark.slow
 def test_of_two_runs_on_a_folder_the_second_is_refused(study_folder, endpoint, vs_sim):
     study = study_folder.write(**OPENAI, run={"base_url": endpoint.url, "concurrency": 1})
     endpoint.delay_s = 0.5

@@ -32,6 +32,7 @@ def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=200, check=False)
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
     shutil.copytree(HERE / "experiments", tmp_path / "experiments")
     (found,) = re.findall(r"<!-- headline-command -->\n```bash\n(.*?)```", READMES[0].read_text("utf-8"), re.DOTALL)
@@ -50,6 +51,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
         assert "| jokes: diversity of meaning, times direct |" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
     done = in_shell(f"python {HERE / 'experiments' / 'headline' / 'table.py'} {tmp_path}", tmp_path)
     assert done.returncode == 2

@@ -105,6 +105,7 @@ def test_faults_come_in_their_order() -> None:
         assert (hung["kind"], hung["sent"]) == ("hang", False)
 
 
+@pytest.mark.slow
 def test_faults_come_by_share() -> None:
     with serving(fault=("503=0.3", "html=0.2"), seed=1) as endpoint:
         asked(endpoint.url, 300, width=4)

@@ -30,6 +30,7 @@ def printed(notebook: dict[str, Any]) -> list[str]:
     return ["".join("".join(output["text"]) for output in cell["outputs"] if output["output_type"] == "stream") for cell in cells]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_cell_runs_and_prints_what_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")

@@ -47,6 +47,7 @@ def replicate(study: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
 
 
+@pytest.mark.slow
 def test_one_command_runs_the_study_and_prints_both_tables(study: Path) -> None:
     with serving() as endpoint:
         done = replicate(study, "--base-url", endpoint.url, "-n", "2", "--rounds", "1", "--concurrency", "8")
@@ -78,6 +79,7 @@ def test_one_command_runs_the_study_and_prints_both_tables(study: Path) -> None:
     assert again.stdout.partition("Table 21")[2] == done.stdout.partition("Table 21")[2], "printed from the records alone"
 
 
+@pytest.mark.slow
 def test_without_people_it_says_what_to_do(study: Path) -> None:
     shutil.rmtree(study / "people")
     done = replicate(study)
@@ -87,6 +89,7 @@ def test_without_people_it_says_what_to_do(study: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -102,6 +105,7 @@ def test_each_mistake_ends_with_a_sentence(study: Path, arguments: list[str], se
     assert not (study.parent / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_of_something_else_is_refused_before_anything_is_written(study: Path) -> None:
     shutil.rmtree(study / "people")
     data = study.parent / "data"
@@ -118,6 +122,7 @@ def test_a_folder_of_something_else_is_refused_before_anything_is_written(study:
     assert not (study / "people").exists()
 
 
+@pytest.mark.slow
 def test_a_small_model_is_no_evidence_and_an_interruption_ends_with_a_sentence(study: Path) -> None:
     done = replicate(study, "-n", "1", "--rounds", "1", "--model", "scripted:donation")
     assert done.returncode == 0, done.stderr

@@ -48,12 +48,14 @@ def test_there_are_recipes() -> None:
     assert len(RECIPES) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [RECIPES[0], RECIPES[1], RECIPES[2] + RECIPES[3]], ids=["personas", "study", "made-up"])
 def test_recipes_run(checkout: Path, recipe: str) -> None:
     run(["bash", "-euo", "pipefail", "-c", recipe], checkout)
     assert list((checkout / "runs").glob("*/comparison.png"))
 
 
+@pytest.mark.slow
 def test_sharing_runs(checkout: Path) -> None:
     (commands,) = [text for mark, text in blocks("bash") if mark == "share"]
     out = checkout / "runs" / "mine-donation"
@@ -63,6 +65,7 @@ def test_sharing_runs(checkout: Path) -> None:
         assert (out / name).is_file(), name
 
 
+@pytest.mark.slow
 def test_another_scenario_and_a_person_in_it(checkout: Path) -> None:
     (commands,) = [text for mark, text in blocks("bash") if mark == "scenario"]
     output = run(["bash", "-euo", "pipefail", "-c", commands], checkout, typed="Hello!\nHalf of it.\n50\n\n")
@@ -70,6 +73,7 @@ def test_another_scenario_and_a_person_in_it(checkout: Path) -> None:
     assert "Humans: people who played the persuadee at a terminal, runs/played, n = 1" in output
 
 
+@pytest.mark.slow
 def test_recipes_with_the_human_dialogues_run_on_made_up_ones(checkout: Path) -> None:
     (commands,) = [text for mark, text in blocks("bash") if mark == "human"]
     fetch, _, others = commands.partition("\n")
@@ -87,12 +91,14 @@ def test_recipes_with_the_human_dialogues_run_on_made_up_ones(checkout: Path) ->
         assert (checkout / "runs" / "three" / name).is_file()
 
 
+@pytest.mark.slow
 def test_python_runs(checkout: Path) -> None:
     (program,) = [text for mark, text in blocks("python") if mark == ""]
     assert "KS" in run([sys.executable, "-W", "error", "-c", program], checkout)
     assert (checkout / "runs" / "from-python" / "donations.pdf").is_file()
 
 
+@pytest.mark.slow
 def test_own_endpoint_recipe_runs(checkout: Path) -> None:
     (command,) = [text for mark, text in blocks("bash") if mark == "endpoint"]
     with serving() as endpoint:
@@ -100,6 +106,7 @@ def test_own_endpoint_recipe_runs(checkout: Path) -> None:
     assert "6 of 6 conversations are complete" in output
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_single_prompt_runs_on_an_embedded_model(checkout: Path) -> None:
     (program,) = [text for mark, text in blocks("python") if mark == "embedded"]
@@ -109,6 +116,7 @@ def test_single_prompt_runs_on_an_embedded_model(checkout: Path) -> None:
     assert lines[-1].strip()
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 @pytest.mark.timeout(240)
 def test_main_command_runs_on_the_small_embedded_model(checkout: Path) -> None:

@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from vs_sim.preferences import load_preferences
 
 HERE = Path(__file__).parent.parent / "experiments" / "typicality"
 
 
+@pytest.mark.slow
 def test_the_script_prints_the_tables_and_draws(tmp_path: Path) -> None:
     command = [sys.executable, str(HERE / "theory.py"), "--times", "2", "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)

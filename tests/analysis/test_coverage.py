@@ -89,6 +89,7 @@ def test_interval_of_what_is_found_holds_it_at_least_as_often_as_promised():
     assert 0.94 <= np.mean(held) <= 0.995
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_askings", "k"), [(60, 1), (12, 5), (6, 10)])
 def test_interval_of_the_divergence_holds_that_of_ever_more_askings(n_askings, k):
     rng = np.random.default_rng(8)
@@ -150,6 +151,7 @@ def test_without_a_reference_there_is_coverage_and_no_divergence():
     assert one.n_found_by_chance == pytest.approx(3 * (1 - (2 / 3) ** 2))
 
 
+@pytest.mark.slow
 def test_independent_draws_from_the_reference_are_rejected_as_often_as_promised_and_lie_on_the_floor():
     rng = np.random.default_rng(5)
     ps, divergences, floors = [], [], []

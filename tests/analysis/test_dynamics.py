@@ -263,6 +263,7 @@ def test_a_cut_off_conversation_is_no_evidence_of_what_it_never_reached():
     assert agreed.high[1] == pytest.approx(1 - 0.025 ** (1 / 31))
 
 
+@pytest.mark.slow
 def test_new_people_leave_the_band_of_a_curve_once_in_twenty():
     outside = []
     for seed in range(80):
@@ -319,6 +320,7 @@ def test_the_figure_has_a_panel_for_every_share_and_condition_on_one_scale():
     assert "20" in [text.get_text() for ax in drawn.axes for text in ax.texts]  # still there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_nothing_is_cut_off(n):
     group = [one for i in range(n) for one in made_up(20, 0.4, i, label=f"vs_human_probability_{i} (provider:a-model)")]

@@ -152,6 +152,7 @@ def test_grades_by_hand() -> None:
     assert flesch_kincaid(["..."]) is None and coleman_liau([]) is None
 
 
+@pytest.mark.slow
 def test_grades_need_no_network() -> None:
     code = (
         "import socket\ndef no(*a, **k): raise OSError('no network')\n"

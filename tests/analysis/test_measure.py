@@ -74,6 +74,7 @@ def _outside(n: int, n_people: int, n_each: int, spread: float, *, n_tries: int)
     return outside / n_tries
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "n_people", "n_each", "spread"), [(40, 200, 1, 1.0), (200, 200, 1, 1.0), (10, 10, 1, 1.0), (40, 30, 5, 2.0)])
 def test_new_people_leave_the_band_once_in_twenty(n: int, n_people: int, n_each: int, spread: float) -> None:
     assert 0.02 < _outside(n, n_people, n_each, spread, n_tries=500) < 0.09

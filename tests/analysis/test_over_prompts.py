@@ -41,6 +41,7 @@ def test_differences_are_on_the_same_prompts():
     assert of(named([0.5] * 5), named([0.5] * 5)).difference_interval is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("a", "b", "n"), [(0.5, 0.5, 30), (8, 2, 40), (0.05, 0.95, 60), (2, 2, 20)])
 def test_intervals_cover_the_true_mean_and_the_true_difference(a, b, n):
     """Prompts of different difficulty (beta), each asked five times."""

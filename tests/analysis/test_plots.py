@@ -68,6 +68,7 @@ def test_styles_differ_without_colour() -> None:
     assert len({style.marker for style in STYLES}) == len({str(style.dashes) for style in STYLES}) == len(STYLES)
 
 
+@pytest.mark.slow
 def test_saved_files_are_the_same_bytes_each_time(make_arm: MakeArm, tmp_path: Path) -> None:
     ends = (".pdf", ".svg", ".png", GREY)
     first = save(figure(several(make_arm, 2)), tmp_path / "first.run", ends)

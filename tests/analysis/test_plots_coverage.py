@@ -32,6 +32,7 @@ def test_prompts_of_too_many_answers_and_conditions_without_a_right_one_are_not_
     assert [[one.condition for one in page] for page in pages] == [["direct"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_conditions", "answers"), [(1, COUNTRIES), (3, ["1", "2", "3"]), (7, COUNTRIES), (12, ["1", "2", "3"])])
 def test_answers_stay_on_their_pages_and_apart(n_conditions: int, answers: list[str]) -> None:
     names = ["direct", LONG, *(f"vs_standard temperature=0.{i} k=5" for i in range(10))][:n_conditions]

@@ -37,6 +37,7 @@ def test_a_point_for_each_condition_whose_diversity_and_quality_are_known() -> N
     assert [one.diversity for one in pages(both, found)[0].points] == [0.2, 0.3]
 
 
+@pytest.mark.slow
 def test_the_conditions_of_a_model_stand_on_one_page_and_look_alike_on_all_pages_with_the_same_axes() -> None:
     models = [MODEL, LONG_MODEL]
     diversities = [diverse(c, m, mean=0.01 * i) for m in models for i, c in enumerate(SWEPT) if (c, m) != (SWEPT[0], LONG_MODEL)]
@@ -53,6 +54,7 @@ def test_the_conditions_of_a_model_stand_on_one_page_and_look_alike_on_all_pages
     assert [len(one.points) for one in pages([diverse(c) for c in many], rated(*((c, MODEL, 0.5) for c in many)))] == [MOST_POINTS, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "points",
     [

@@ -59,6 +59,7 @@ def test_models_of_a_prompt_share_the_axis_of_divergence_and_prompts_do_not() ->
     assert ends[2] == pytest.approx(0.3 * 1.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_conditions", "n_prompts"), [(1, 1), (12, 1), (3, 5)])
 def test_coverage_stays_on_its_pages_and_apart(n_conditions: int, n_prompts: int) -> None:
     models = [MODEL, LONG_MODEL]

@@ -41,6 +41,7 @@ def test_a_gain_without_an_interval_is_hollow_and_no_interval_is_claimed() -> No
     assert "No intervals (hollow points)." in drawn.texts[0].get_text() and "95 %" not in drawn.texts[0].get_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_conditions", [1, 12])
 @pytest.mark.parametrize(
     "sizes",

@@ -31,6 +31,7 @@ def test_a_width_that_the_humans_do_not_allow_has_no_number() -> None:
     assert personas_for_margin(human_cents(), "mean", 3) is None
 
 
+@pytest.mark.slow
 def test_power_at_the_planned_number_is_the_stated_one() -> None:
     human = human_cents()
     margin = 10.0

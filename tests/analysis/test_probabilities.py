@@ -140,6 +140,7 @@ def test_methods_without_stated_probabilities_have_no_stated_values():
     assert found.n_stated_values is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("select", ["weighted", "uniform"])
 def test_true_draws_pass_about_as_often_as_they_should(select):
     found = [check_sampler(seeded(60, select, seed=s), select) for s in range(150)]

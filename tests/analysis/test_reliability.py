@@ -76,6 +76,7 @@ def stated(n, true, said, rng):
     return [of(f"p{i}", [{"Paris" if is_so else "Bonn": said, "Rome" if is_so else "Paris": 1 - said}]) for i, is_so in enumerate(right)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("true", "said"), [(0.5, 0.8), (0.4, 0.95), (0.8, 0.8)])
 def test_the_interval_covers_the_true_error(true, said):
     rng = np.random.default_rng(8)

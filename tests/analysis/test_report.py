@@ -124,6 +124,7 @@ def test_plain_text_is_shown_as_it_is(text: str) -> None:
     assert "".join(Page(str(visible(text))).text) == text
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(ANYTHING.filter(bool))
 def test_a_report_has_the_same_elements_whatever_its_texts_are(plain: tuple[list[str], set[str]], text: str) -> None:

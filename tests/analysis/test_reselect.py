@@ -63,6 +63,7 @@ def simulated(n, select, seed):
     return group(turns, decisions, select=select)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recorded", "other"), [("weighted", "uniform"), ("uniform", "weighted"), ("uniform", "argmax")])
 def test_weighted_conversations_give_the_truth_of_the_other_rule(recorded, other):
     mean, zero = truth(other)
@@ -180,6 +181,7 @@ def like_people(n, seed, p_drawn=1.0, like=HUMAN.cents):
     return [draw(list(s.values()), texts=list(s), persona=f"p{i}", conversation=f"c{i}") for i, s in enumerate(said)]
 
 
+@pytest.mark.slow
 def test_ks_of_donations_drawn_from_the_people_is_not_said_to_differ():
     people = human_sample(np.repeat([0, 10, 25, 50, 75, 100, 150, 200], [450, 40, 60, 170, 20, 200, 20, 40]).tolist(), "all", "made up")
     found = [

@@ -117,6 +117,7 @@ def test_another_dialogue_of_the_same_person_is_not_elsewhere() -> None:
     assert m["verbatim_elsewhere"].value == m["verbatim_elsewhere"].human == 0 or m["verbatim_elsewhere"].human is None
 
 
+@pytest.mark.slow
 def test_new_people_leave_the_range_of_pairs_once_in_twenty() -> None:
     rng = np.random.default_rng(3)
     outside = []
@@ -128,6 +129,7 @@ def test_new_people_leave_the_range_of_pairs_once_in_twenty() -> None:
     assert 0.02 < np.mean(outside) < 0.09
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [20, 50])
 def test_new_people_leave_the_range_of_turns_said_elsewhere_once_in_twenty(n: int) -> None:
     rng = np.random.default_rng(n)

@@ -167,6 +167,7 @@ def _interval_of_one_study(rng: np.random.Generator) -> Interval | None:
     return swept(conditions, levels)[0].effects[1].interval
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_interaction_holds_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(5)
     intervals = [_interval_of_one_study(rng) for _ in range(150)]

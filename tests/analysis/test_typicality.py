@@ -43,6 +43,7 @@ def test_turning_every_preference_turns_the_slope() -> None:
     assert turned.se == pytest.approx(found.se)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.0, 0.6])
 def test_a_known_alpha_is_recovered_and_intervals_hold_it_as_often_as_they_promise(alpha: float) -> None:
     found = recovery(alpha, 200, n_prompts=60, n_replies=4, spread=0.7, seed=3)

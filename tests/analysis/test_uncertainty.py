@@ -182,6 +182,7 @@ def test_floor_of_no_donations_is_refused() -> None:
         noise_floor([], ks_of, 5, 5, rng=rng)
 
 
+@pytest.mark.slow
 def test_p_with_replicates_is_cautious_under_the_null_and_sees_a_difference() -> None:
     human = human_cents().cents
     rng = np.random.default_rng(8)

@@ -17,7 +17,7 @@ from vs_sim.cli import main
 from vs_sim.records import Failure
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(chromium() is None, reason="no Chromium on the path (Debian: apt-get install chromium), and none named by CHROMIUM"),
     pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="the package playwright is not installed"),
 ]

@@ -19,6 +19,7 @@ QUICK = {"kill-9": 2, "prompts-kill-9": 2, "mixture-and-kill-9": 10}
 """Scenario -> kills."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_study_under_faults_loses_doubles_and_pays_twice_for_nothing(tmp_path, name):
@@ -28,7 +29,7 @@ def test_a_study_under_faults_loses_doubles_and_pays_twice_for_nothing(tmp_path,
     assert row.starts >= 2 and row.met >= 1 and row.conversations == (8 if scenario.prompts else 2) * scenario.n_people
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", BY_NAME)
 def test_every_scenario(tmp_path, name):
@@ -99,6 +100,7 @@ def test_the_table_and_its_total_say_what_is_wrong():
     assert total([good]).endswith("all that has to be zero is zero")
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_is_hours_off_and_moves():
     script = (
         "import time; true = time.time(); from tests.chaos.jumping_clock import *; import datetime as d; set_jumping('1'); moments = []\n"

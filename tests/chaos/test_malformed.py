@@ -19,8 +19,9 @@ from vs_sim.propose import RESPONSE, propose
 from vs_sim.records import Call, Usage
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
 def test_ten_thousand_malformed_answers_are_read_or_refused_by_name(seed: int) -> None:
     made = list(answers(10_000, seed))
     counts, crashes, slowest = counted(len(made), lambda i: outcome(made[i]))
@@ -31,8 +32,9 @@ def test_ten_thousand_malformed_answers_are_read_or_refused_by_name(seed: int) -
     assert counts["sound"] > 300 and counts["repaired"] > 1500 and len(counts) > 12, counts
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("n", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [300, pytest.param(10_000, marks=pytest.mark.long)])
 def test_conversations_of_malformed_answers_end_complete_or_with_a_named_failure(n: int) -> None:
     counts, crashes, _ = counted(n, lambda i: check_transcript(conversation(i), thing_of(i)))
     assert not crashes
@@ -147,6 +149,7 @@ UNITS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("head", ["", '{"reply": "', '{"candidates": [{"reply": "'])
 def test_no_answer_keeps_the_parser_busy(unit: str, head: str) -> None:

@@ -183,7 +183,7 @@ def test_the_same_run_gives_the_same_tables_and_texts(bundle: Path, hostile: Pat
     assert (bundle / "tables" / "comparison.csv").read_bytes() == (tmp_path / "comparison.csv").read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_run_gives_the_same_bytes(bundle: Path, hostile: Path, command: Command, tmp_path: Path) -> None:
     assert command("bundle", hostile, "--incomplete", "--out", tmp_path / "again")[0] == 0
     assert (tmp_path / "again" / "SHA256SUMS").read_bytes() == (bundle / "SHA256SUMS").read_bytes()

@@ -289,7 +289,7 @@ def test_every_measure_has_its_sentences_and_references() -> None:
     assert cited([]) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_run_gives_the_same_bytes_and_latex_takes_them(bundle: Path, hostile: Path, command: Command, tmp_path: Path) -> None:
     assert command("bundle", hostile, "--incomplete", "--out", tmp_path / "again")[0] == 0
     assert (tmp_path / "again" / "SHA256SUMS").read_bytes() == (bundle / "SHA256SUMS").read_bytes()

@@ -34,6 +34,7 @@ def test_without_the_package_it_says_how_to_get_it(command, study_folder, tmp_pa
     assert code != 0 and not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_nothing_of_ray_is_loaded_unless_it_is_asked_for(vs_sim, study_folder, tmp_path):
     (tmp_path / "ray.py").write_text("raise SystemExit('ray was imported')\n")
     done = vs_sim("run", study_folder.write(rounds=1), "--workers", "1", "--out", "r", PYTHONPATH=str(tmp_path))
@@ -56,7 +57,7 @@ def test_a_machine_that_sees_another_folder_says_so_and_writes_nothing(study_fol
     assert [path.name for path in tmp_path.glob("run/*")] == (["lock.cluster"] if there else [])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_here")
 def test_a_cluster_that_cannot_be_reached_and_a_folder_in_use(vs_sim, study_folder, tmp_path):
     given = ("run", study_folder.write(), "--engine", "ray", "--out", "r")
@@ -76,7 +77,7 @@ def test_a_cluster_that_cannot_be_reached_and_a_folder_in_use(vs_sim, study_fold
     lock.release()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_here")
 @pytest.mark.timeout(300)
 def test_a_key_that_a_machine_lacks_is_said_to_be_missing_there(vs_sim, study_folder, tmp_path):
@@ -89,7 +90,7 @@ def test_a_key_that_a_machine_lacks_is_said_to_be_missing_there(vs_sim, study_fo
     assert not RunFolder(tmp_path / "r").manifest_path.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_here")
 @pytest.mark.timeout(600)
 def test_a_cluster_of_this_machine_drains_goes_on_and_keeps_the_key_to_itself(vs_sim, study_folder, tmp_path):
@@ -116,7 +117,7 @@ def test_a_cluster_of_this_machine_drains_goes_on_and_keeps_the_key_to_itself(vs
     assert not [file for file in folder.path.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_here")
 @pytest.mark.timeout(600)
 def test_workers_end_if_the_command_is_killed(vs_sim, study_folder, tmp_path):
@@ -132,7 +133,7 @@ def test_workers_end_if_the_command_is_killed(vs_sim, study_folder, tmp_path):
             time.sleep(0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_here")
 @pytest.mark.timeout(600)
 def test_a_lost_machine_loses_nothing(tmp_path):

@@ -25,6 +25,7 @@ def run(study_folder, tmp_path):
     return run_into(tmp_path / "run", study_folder, conditions=[DIRECT, VS, uniform])
 
 
+@pytest.mark.slow
 def test_from_distributions_to_the_reliability_diagram(command, run):
     code, out, _ = command("probabilities", run)
     assert code == 0

@@ -16,6 +16,7 @@ def reference(tmp_path):
     return tmp_path / "humans"
 
 
+@pytest.mark.slow
 def test_table_files_and_figure(command, run, reference):
     code, out, _ = command("dynamics", run, "--human", reference)
     assert code == 0
@@ -58,6 +59,7 @@ def test_missing_conversations_are_said(command, run):
     assert err == f"vs-sim: {run}: no conversation is complete; run the study first, then look at its dialogues\n"
 
 
+@pytest.mark.slow
 def test_many_conditions_have_several_pages(command, tmp_path):
     study = StudyFolder(tmp_path).write(conditions=[{"name": f"c{n}", "method": "direct"} for n in range(5)], rounds=1)
     assert command("run", study, "--out", tmp_path / "many")[0] == 0

@@ -189,6 +189,7 @@ SAID = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_from_round_2_on_most_of_a_request_comes_from_the_cache(server: EmbeddedServer) -> None:
     """Of every speaker's turns, and of an arm's requests together with the private decision, which is asked for in other words."""
@@ -279,6 +280,7 @@ def test_a_server_that_does_not_load_in_time_is_given_up(smollm2: fetch.Weights)
     assert running.pid is None
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 @pytest.mark.parametrize("fork", [False, True])
 def test_the_server_ends_when_its_parent_is_killed(smollm2: fetch.Weights, fork: bool) -> None:

@@ -107,6 +107,7 @@ def test_tables_are_the_same_from_parquet_jsonl_and_csv(run: Run, tmp_path: Path
         pd.testing.assert_frame_equal(again, expected, check_exact=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(LISTS)
 def test_hostile_text_comes_back_as_it_was(said: list[str]) -> None:
@@ -261,6 +262,7 @@ def test_no_key_and_no_address_reaches_an_export(
             assert not any(secret in content for secret in (KEY.encode(), endpoint.url.encode(), b"MY_SECRET")), path
 
 
+@pytest.mark.slow
 def test_the_command_writes_into_the_run_folder_and_says_what(study_folder: StudyFolder, tmp_path: Path, vs_sim: Command) -> None:
     scripted(study_folder, tmp_path / "run")
     done = vs_sim("export", "run", "--to", "csv")
@@ -274,7 +276,7 @@ def test_the_command_writes_into_the_run_folder_and_says_what(study_folder: Stud
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_convokit_loads_the_corpus(run: Run, tmp_path: Path) -> None:
     convokit = pytest.importorskip("convokit")
     corpus = convokit.Corpus(filename=str(export_run(run, "convokit", tmp_path / "out").path))
@@ -283,7 +285,7 @@ def test_convokit_loads_the_corpus(run: Run, tmp_path: Path) -> None:
     assert all(one.check_integrity(verbose=False) for one in corpus.iter_conversations())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_datasets_loads_every_table_of_the_right_run(run: Run, humans: Run, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     for i, one in enumerate((run, humans)):  # two folders of one name, which its cache would take for each other

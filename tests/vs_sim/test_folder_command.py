@@ -45,6 +45,7 @@ def every_byte(folder):
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_run_is_followed_while_it_goes_on(study_folder, endpoint, vs_sim, tmp_path):
     study = study_folder.write(
         persuader_model="openai:fake", persuadee_models=["openai:fake"], run={"base_url": endpoint.url, "concurrency": 1}

@@ -189,6 +189,7 @@ def before_the_request(asked: Asked, condition: Condition) -> list[Message]:
 # --- the arms share one base prompt -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["chat", "transcript"])
 def test_arms_differ_in_the_request_for_the_reply_and_in_nothing_else(form: str) -> None:
     assert len(ALL) == 2 * (2 + 3 + 2 + 3 * 3 * 7) + 3

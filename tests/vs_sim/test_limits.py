@@ -218,6 +218,7 @@ class Window:
             raise full(self.retry_after_s)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("endpoint", "least"),
     [

@@ -27,6 +27,7 @@ def sizes(run):
     return [start["n_planned"] for start in RunFolder(run).any_manifest()["starts"]]
 
 
+@pytest.mark.slow
 def test_a_plan_of_prompts_that_grew_is_told(prompt_study, command, told, tmp_path):
     run = tmp_path / "run"
     for keys in ({"n_replies": 2}, {"n_replies": 2}):
@@ -41,6 +42,7 @@ def test_a_plan_of_prompts_that_grew_is_told(prompt_study, command, told, tmp_pa
     assert "We planned 18 askings" in methods and "The plan grew from 2 to 18 askings over 3 starts." in methods
 
 
+@pytest.mark.slow
 def test_a_plan_of_dialogues_that_grew_is_told(study_folder, command, told, tmp_path):
     run = tmp_path / "run"
     assert command("run", study_folder.write(conditions=[DIRECT]), "--out", run)[0] == 0
@@ -51,6 +53,7 @@ def test_a_plan_of_dialogues_that_grew_is_told(study_folder, command, told, tmp_
     assert page.count(said) == 2 and said in methods
 
 
+@pytest.mark.slow
 def test_a_run_that_recorded_no_sizes_claims_nothing(prompt_study, command, told, tmp_path):
     run = tmp_path / "run"
     for n in (2, 6):

@@ -121,6 +121,7 @@ def test_the_studies_that_ship_are_sound(name, n_prompts, n_askings):
         assert {len(prompt.answers) for prompt in study.prompts} == {1}
 
 
+@pytest.mark.slow
 def test_a_run_is_read_once_however_many_measures_it_has(ran, command, monkeypatch):
     run, _ = ran("words", "coverage", "accuracy", "refusals")
     reads = []

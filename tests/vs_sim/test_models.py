@@ -151,6 +151,7 @@ def test_a_slow_endpoint_is_told_apart(endpoint):
         ask(endpoint, timeout_s=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [refusal(500, "x"), HTML, CUT_OFF, NO_CHOICES, RESET], ids=["500", "html", "cut", "empty", "reset"])
 def test_what_may_pass_is_tried_again(endpoint, fault):
     endpoint.fault = lambda n, body: fault if n == 0 else None
@@ -282,6 +283,7 @@ def test_rules_that_do_not_cover_a_request_say_so(endpoint, tmp_path):
         ask(endpoint, model=f"scripted:{tmp_path / 'rules.toml'}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said", ["Fri, 31 Dec 99999999999999999999 23:59:59 GMT", "Fri, 31 Dec 2027 23:59:59 +99999999", "-5", "1e999", "soon"]
 )

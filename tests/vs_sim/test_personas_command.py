@@ -49,6 +49,7 @@ def test_what_is_written_is_whole_and_like_any_other_new_file(people, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["counts.json", "people.jsonl", "plain"]
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_finished_is_not_left_behind(people, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "vs_sim.cli", "personas", "synthesize", "-n", "50", "--out", str(tmp_path / "crowd.jsonl")],

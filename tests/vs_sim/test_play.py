@@ -76,6 +76,7 @@ def test_a_person_as_the_persuader_sees_no_candidate_no_condition_and_no_decisio
     assert "decision" not in out.lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("role", "n"), [("persuadee", 0), ("persuadee", 1), ("persuadee", 2), ("persuader", 0), ("persuader", 1)])
 @pytest.mark.parametrize("last", [["/quit"], []], ids=["quit", "end of input"])
 def test_who_leaves_goes_on_where_they_were_and_nothing_is_paid_for_twice(sit, study_folder, endpoint, role, n, last):
@@ -95,6 +96,7 @@ def test_who_leaves_goes_on_where_they_were_and_nothing_is_paid_for_twice(sit, s
     assert all(f"You: {line}" in out for line in SAID[role][:2]), "what was said before is shown again"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_terminal_loses_nothing(sit, study_folder, how, tmp_path):
     study = study_folder.write(rounds=2)
@@ -118,6 +120,7 @@ def test_a_killed_terminal_loses_nothing(sit, study_folder, how, tmp_path):
     assert steps == ["t000.0", "t001.0", "t002.0", "t003.0", "decide.0"], "each is asked for once"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of its own")
 def test_on_a_terminal_it_is_shown_that_the_other_one_types(sit, study_folder, tmp_path, endpoint):
     import pty

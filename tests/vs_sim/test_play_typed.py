@@ -89,6 +89,7 @@ class Typist:
         return self.texts.pop(0) if self.texts else "fine"
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(codec=None)))
 @example("half a pair \udc00")

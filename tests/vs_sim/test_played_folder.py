@@ -55,6 +55,7 @@ def test_the_verbs_that_take_a_run_are_found():
     assert set(OPTIONS) <= set(VERBS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_reads_a_folder_in_which_a_person_took_part(played, command, verb):
     shutil.copytree(played, "played")

@@ -145,6 +145,7 @@ def test_mistakes_of_the_verb_end_in_a_sentence(command, tmp_path: Path, argumen
     assert sentence in err
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_verb_scores_with_an_embedded_model_once(command, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", rated("An apple.", 2), rated("A loquat.", 4), {**rated("Red.", 4), "prompt": "A colour?"})

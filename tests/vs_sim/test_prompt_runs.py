@@ -18,6 +18,7 @@ def done(prompt_study, tmp_path):
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_a_run_of_prompts_speaks_of_askings(prompt_study, command, tmp_path):
     broken = RULES.replace('{"reply": "It is Paris."}', "{")
     study, out = prompt_study.write(rules=broken, n_reasks=0, run={"cap_tokens": 1e9}), tmp_path / "run"

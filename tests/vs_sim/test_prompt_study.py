@@ -30,6 +30,7 @@ def test_identity_is_what_is_asked_not_what_is_right(prompt_study):
     assert len(before - {s.id for s in plan_any(load_any(prompt_study.write(entries=PROMPTS.replace("another", "one more"))))}) == 9
 
 
+@pytest.mark.slow
 def test_a_run_is_compared_shown_and_goes_on(prompt_study, command, tmp_path):
     path, out = prompt_study.write(), tmp_path / "run"
     code, said, err = command("run", path, "--out", out)
@@ -57,6 +58,7 @@ def test_a_run_is_compared_shown_and_goes_on(prompt_study, command, tmp_path):
     assert "0.600  Paris" in said
 
 
+@pytest.mark.slow
 def test_workers_share_a_study_of_prompts(prompt_study, command, tmp_path, endpoint):
     endpoint.reply = lambda body: '{"candidates": [{"reply": "Paris", "probability": 1}, {"reply": "Lyon", "probability": 1}]}'
     path = prompt_study.write(models="openai:x", run={"base_url": endpoint.url}, conditions=[SEQUENCE, VS])
@@ -66,6 +68,7 @@ def test_workers_share_a_study_of_prompts(prompt_study, command, tmp_path, endpo
     assert len(endpoint.bodies) == 12
 
 
+@pytest.mark.slow
 def test_a_changed_prompt_is_refused_and_changed_answers_are_not(prompt_study, command, tmp_path):
     out = tmp_path / "run"
     assert command("run", prompt_study.write(), "--out", out)[0] == 0

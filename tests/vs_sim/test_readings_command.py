@@ -64,6 +64,7 @@ def test_what_is_missing_ends_with_1_and_is_read_by_the_same_command(read, endpo
     assert read()[0] == 0
 
 
+@pytest.mark.slow
 def test_after_kill_9_only_what_was_in_flight_is_read_again(vs_sim, endpoint, tmp_path):
     folder = folder_of(tmp_path / "run", {f"c{i:02}": OPEN for i in range(30)})
     endpoint.reply, endpoint.delay_s = fits, 0.05

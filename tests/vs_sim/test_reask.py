@@ -139,6 +139,7 @@ def test_the_tokens_of_a_reply_are_kept(served):
     assert (token.text, token.logprob, token.top) == (answer.calls[0].text, -0.1, (("{", -2.0),))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "tokens",
     [

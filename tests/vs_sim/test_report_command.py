@@ -85,6 +85,7 @@ def test_words_of_models_and_files_make_no_element(whole: Page) -> None:
     assert not any("://" in str(a.get(name)) for _, a in whole.elements for name in ("src", "href"))
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_says_so_at_the_top_and_stands_beside_an_empty_one(
     run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -106,6 +106,7 @@ def test_everything_is_there_in_order(whole: tuple[Path, Page]) -> None:
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_every_number_of_the_terminal_is_on_the_page(whole: tuple[Path, Page], capsys: pytest.CaptureFixture[str]) -> None:
     run, page = whole
     assert main(["compare", str(run)]) == 0
@@ -233,6 +234,7 @@ def test_requests_are_shown_as_they_were_sent(prompt_study: Any, endpoint: Any, 
     assert "text method/vs_standard" in other.words
 
 
+@pytest.mark.slow
 def test_runs_of_both_kinds_stand_in_one_report(study_folder: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     talks = scripted_run(study_folder.write(rounds=1), tmp_path / "talks")
     first, second = (of_two_models(tmp_path / name, measures=["refusals"]) for name in ("first", "second"))

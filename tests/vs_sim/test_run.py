@@ -169,6 +169,7 @@ def test_a_context_that_is_full_is_a_reason_of_its_own(served, endpoint):
     assert result.stopped is None
 
 
+@pytest.mark.slow
 def test_a_run_is_extended_and_nothing_of_it_is_asked_again(served, endpoint, study_folder):
     served(conditions=[DIRECT])
     n = len(endpoint.bodies)
@@ -181,6 +182,7 @@ def test_a_run_is_extended_and_nothing_of_it_is_asked_again(served, endpoint, st
     assert result.n_complete == len(said(folder)) == 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "names"),
     [

@@ -222,6 +222,7 @@ def test_no_verb_speaks_of_money(pledges: Path, verb: list[str], capsys: pytest.
     assert out and not any(word in out for word in ("$", "dollar", "cents"))
 
 
+@pytest.mark.slow
 def test_a_supplement_leaves_out_what_is_read_of_money_alone(pledges: Path, tmp_path: Path) -> None:
     out = tmp_path / "bundle"
     assert main(["bundle", str(pledges), "--out", str(out)]) == 0

@@ -118,6 +118,7 @@ def test_a_model_that_repeats_itself_gets_another_seed_at_the_next_start(tmp_pat
     assert len(seen) > 3, "conversations share no seed"
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_gone_stops_the_reading(read, endpoint, tmp_path):
     folder = folder_of(tmp_path / "run", {f"c{i}": OPEN for i in range(10)})
     endpoint.fault = lambda n, body: RESET

@@ -60,6 +60,7 @@ def watched_run(endpoint: Endpoint, study_folder: StudyFolder, command: Run) -> 
     return study_folder.path.parent / "mine", out + err
 
 
+@pytest.mark.slow
 def test_a_key_that_the_endpoint_repeats_reaches_no_file_and_no_terminal(
     endpoint: Endpoint, study_folder: StudyFolder, command: Run
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_key_that_the_endpoint_repeats_reaches_no_file_and_no_terminal(
         assert files_with(secret, folder) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["text", "model", "finish_reason", "service_tier"])
 def test_a_key_in_an_answer_is_not_recorded(endpoint: Endpoint, study_folder: StudyFolder, command: Run, where: str) -> None:
     def with_key(n: int, body: Body) -> Fault:
@@ -180,6 +182,7 @@ def outside(root: Path, inside: Path) -> list[Path]:
     return sorted(p for p in root.rglob("*") if inside != p and inside not in p.parents)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NAMES, LONG], ids=lambda n: repr(n)[:20])
 def test_names_in_a_study_write_nothing_elsewhere(study_folder: StudyFolder, command: Run, name: str, tmp_path: Path) -> None:
     quoted = json.dumps(name)
@@ -228,6 +231,7 @@ def test_names_in_human_files_write_nothing_elsewhere(command: Run, name: str, t
     assert outside(tmp_path, tmp_path / "human") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["scripted:donation", *(f"openai:{name}" for name in (*NAMES, LONG))], ids=lambda n: repr(n)[:20])
 def test_the_default_run_folder_of_any_model_name_lies_below_runs(
     study_folder: StudyFolder, command: Run, endpoint: Endpoint, model: str, tmp_path: Path
@@ -259,6 +263,7 @@ def test_what_is_named_on_the_command_line_is_written_there_or_refused(command: 
     assert list(there.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["EMPTY", "cents", "dummy", "whatever"])
 def test_a_word_that_stands_in_for_a_key_stays_in_replies(
     endpoint: Endpoint, study_folder: StudyFolder, command: Run, tmp_path: Path, word: str

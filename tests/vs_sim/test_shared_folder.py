@@ -82,6 +82,7 @@ def enter(path, shard=WHOLE, ids=PLAN, look=lambda writer: None):
     return asyncio.run(start())
 
 
+@pytest.mark.slow
 def test_eight_workers_that_start_at_once_lose_nothing_of_each_other(tmp_path):
     with ExitStack() as stack:
         workers = [stack.enter_context(worker(tmp_path, f"{k}/8", "go")) for k in range(1, 9)]
@@ -100,6 +101,7 @@ def test_eight_workers_that_start_at_once_lose_nothing_of_each_other(tmp_path):
     assert folder.in_use() is False
 
 
+@pytest.mark.slow
 def test_who_may_join_a_worker_and_who_may_not(tmp_path):
     with held(tmp_path, "2/4") as process:
         enter(tmp_path, Shard(1, 4))
@@ -150,6 +152,7 @@ def test_of_those_that_exclude_each_other_one_at_a_time_holds_the_folder(tmp_pat
     assert set(n_held) == set(shards), "nobody is kept out for long"
 
 
+@pytest.mark.slow
 def test_nobody_joins_a_run_of_the_whole_plan(tmp_path):
     with held(tmp_path, "1/1") as process:
         with pytest.raises(RunFolderError, match=f"in use by a run of the whole plan, so that shard 2/4 cannot .*process {process.pid} on"):
@@ -265,6 +268,7 @@ def test_the_order_of_files_is_that_of_their_numbers_whatever_the_clock_says(tmp
     assert enter(tmp_path, ids=["c"], look=lambda writer: writer.answered("c", "t000.0", "r").text) == "2"
 
 
+@pytest.mark.slow
 def test_shards_of_a_study_give_what_the_whole_would(study_folder, tmp_path):
     """Two workers, each the run of its part in a process of its own, one folder."""
     study = study_folder.write()

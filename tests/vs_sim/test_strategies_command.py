@@ -69,6 +69,7 @@ def test_what_fails_is_said_and_owed(label, run, endpoint):
     assert label(run, "--concurrency", 1)[0] == 3
 
 
+@pytest.mark.slow
 def test_table_figure_and_agreement(command, label, run, people):
     label(run)
     code, out, _ = command("strategies", "compare", run, "--human", people)
@@ -141,6 +142,7 @@ def test_sheet_and_agreement(command, label, run, people):
     assert code == 2 and "first.csv, row 2, column turn: " in err and "is no turn of this run; is it the sheet of another run" in err
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_sentence(command, label, run, people, tmp_path):
     code, _, err = command("strategies", "compare", run, "--human", people)
     assert code == 2 and "no turn is labelled with strategies; label them first: vs-sim strategies label" in err

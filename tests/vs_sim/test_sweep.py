@@ -35,6 +35,7 @@ def test_every_combination_that_is_possible_is_a_condition_once(prompt_study):
     ]
 
 
+@pytest.mark.slow
 def test_each_condition_is_asked_at_its_own_temperature(prompt_study, command, endpoint, tmp_path):
     endpoint.reply = lambda body: '{"reply": "Paris"}'
     sweep = '[[sweep]]\nmethod = "direct"\ntemperature = [0.1, 1.5, "default"]\ntop_p = 0.5\n'

@@ -122,6 +122,7 @@ def smollm2() -> Iterator[EmbeddedServer]:
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_a_real_model_finds_the_usual_more_probable_than_the_same_words_shuffled(smollm2: EmbeddedServer) -> None:
     usual = score_text(smollm2, "What is the capital of France?", "The capital of France is Paris.")
@@ -130,6 +131,7 @@ def test_a_real_model_finds_the_usual_more_probable_than_the_same_words_shuffled
     assert score_text(smollm2, usual.prompt, usual.text).log_pi == pytest.approx(usual.log_pi, abs=0.01), "the cache changes nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_a_real_model_s_score_is_the_product_of_its_full_distributions(smollm2: EmbeddedServer) -> None:
     text = "A 🎉"  # whole characters, and tokens that end within one

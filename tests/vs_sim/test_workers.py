@@ -73,6 +73,7 @@ def test_a_study_reaches_a_worker_as_it_is(study_folder):
     assert Study.model_validate_json(study.model_dump_json()) == study
 
 
+@pytest.mark.slow
 def test_workers_give_what_the_whole_would_and_the_second_reader_reads_once(study_folder, tmp_path):
     study = load_study(study_folder.write(outcome="stated", second_reader="scripted:donation", replicates=2))
     folder, told = RunFolder(tmp_path / "run"), Told()
@@ -94,6 +95,7 @@ def test_workers_give_what_the_whole_would_and_the_second_reader_reads_once(stud
     assert len(READINGS.rows(folder)) == len(READINGS.rows(whole))
 
 
+@pytest.mark.slow
 def test_who_is_killed_is_started_again_and_nothing_is_lost_or_paid_twice(study_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     with serving(latency=0.1) as endpoint:
@@ -135,6 +137,7 @@ def test_who_dies_each_time_is_given_up_and_said_to_be(study_folder, tmp_path, m
     )
 
 
+@pytest.mark.slow
 def test_a_drain_ends_all_workers(study_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     with serving(latency=0.1) as endpoint:
@@ -151,6 +154,7 @@ def test_a_drain_ends_all_workers(study_folder, tmp_path, monkeypatch):
         assert len(endpoint.log()) == len(list(folder.journal_rows())), "what was asked was waited for and kept"
 
 
+@pytest.mark.slow
 def test_each_has_its_part_of_the_cap(study_folder, tmp_path):
     study = load_study(study_folder.write(run={"cap_tokens": 3500, "concurrency": 2}, rounds=1))
     result = asyncio.run(run_with_workers(study, folder := RunFolder(tmp_path / "run"), 2))
@@ -160,6 +164,7 @@ def test_each_has_its_part_of_the_cap(study_folder, tmp_path):
     assert spent <= 3500
 
 
+@pytest.mark.slow
 def test_one_sentence_for_what_is_wrong_for_all(study_folder, tmp_path):
     study = load_study(study_folder.write(**TALKER))
     folder = RunFolder(tmp_path / "run")
@@ -217,6 +222,7 @@ def test_options_that_do_not_go_together(command, study_folder, given, sentence)
     assert (code, out) == (2, "") and sentence in err
 
 
+@pytest.mark.slow
 def test_a_refusal_by_policy_is_one_sentence_with_workers_too(vs_sim, study_folder, endpoint):
     endpoint.models_fault = refusal(403, "blocked by content policy", "content_policy_violation")
     endpoint.fault = lambda n, body: endpoint.models_fault
@@ -226,6 +232,7 @@ def test_a_refusal_by_policy_is_one_sentence_with_workers_too(vs_sim, study_fold
     assert ended[0].stderr == ended[1].stderr and "blocked by content policy" in ended[0].stderr and ended[0].stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no process groups")
 def test_ctrl_c_while_workers_start_is_heard_by_the_one_that_started_them(study_folder, tmp_path, monkeypatch, capfd):
     """The terminal sends it to all of them; here to the workers alone, at once and while they import."""
@@ -257,7 +264,7 @@ def started(vs_sim, study_folder, url):
     return process
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_command_draws_once_and_drains_its_workers(vs_sim, study_folder, tmp_path):
     with serving(latency=0.1) as endpoint:
@@ -277,7 +284,7 @@ def test_the_command_draws_once_and_drains_its_workers(vs_sim, study_folder, tmp
     assert (tmp_path / "r" / "comparison.png").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_workers_outlive_nobody(vs_sim, study_folder, tmp_path):
     with serving(latency=0.1) as endpoint, started(vs_sim, study_folder, endpoint.url) as process:
         workers = [process_of(tmp_path / "r", Shard(k, 2)) for k in (1, 2)]
