@@ -2,11 +2,15 @@
 
 import math
 import mmap
+import re
 import subprocess
 import sys
+from types import ModuleType
 
+import numpy as np
 import pytest
 
+from tests.benchmarks import calibration, calibration_prompts
 from tests.benchmarks.__main__ import PARTS, line, part
 from tests.benchmarks.row import Row, measured
 from tests.load_endpoint import ROOT
@@ -47,3 +51,12 @@ def test_the_peak_of_memory_is_that_of_the_stretch() -> None:
     with measured() as small:
         pass
     assert large.peak_mb - small.peak_mb > 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", [calibration, calibration_prompts], ids=["dialogues", "prompts"])
+def test_every_promise_that_is_measured_is_a_row(table: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    for print_rows, _ in table.PARTS.values():
+        print_rows(np.random.default_rng(1), 3)
+        for row in capsys.readouterr().out.splitlines():
+            assert re.search(r"\S {2,}(at most )?\d+ % {2,}([ \d.]+% \(se [\d.]+, [1-3] runs\)(, none in \d+%)?|no interval)$", row), row

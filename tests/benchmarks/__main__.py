@@ -6,7 +6,7 @@
 
 Every part runs in a process of its own; repetitions of what is compared are taken in turn, and medians are shown. Wall times hold for the
 machine and its other work only; ratios, shares of the ideal and processor times carry over. How well intervals and tests keep their
-promises is measured by `python tests/benchmarks/calibration.py`.
+promises is measured by `python -m tests.benchmarks.calibration` and `calibration_prompts`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How well every test and interval of a comparison keeps its promise, by simulation on the humans' own distribution.
 
-    python tests/benchmarks/calibration.py            about half an hour
-    python tests/benchmarks/calibration.py --quick    about 3 minutes, with a tenth of the repetitions
+    python -m tests.benchmarks.calibration            about half an hour
+    python -m tests.benchmarks.calibration --quick    about 3 minutes, with a tenth of the repetitions
 
 Simulated people are drawn from the 982 donations up to $2 (the null), or from a mixture of them with people who all give $1 (an
 alternative whose distance is known exactly); the humans that they are compared with are a fresh sample of 982 every time. Rates are
@@ -9,9 +9,6 @@ printed with the standard error that the number of repetitions gives them.
 """
 
 from __future__ import annotations
-
-import argparse
-from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import stats
@@ -21,6 +18,7 @@ from analysis.distance import ks_of, tabulate
 from analysis.pairs import compare_pairs
 from analysis.samples import Arm, Cents, human_cents, human_sample
 from analysis.uncertainty import permutation_ps
+from tests.benchmarks.promises import Parts, print_table, rate, row
 
 HUMAN = human_cents("drop").cents
 SUPPORT = np.unique(HUMAN)
@@ -44,15 +42,6 @@ def people(rng: np.random.Generator, weight: float, n_personas: int, n_replicate
 def arm(cents: Cents, personas: list[str], label: str = "simulated") -> Arm:
     n = len(cents)
     return Arm(label, label, "m", "actual", cents, tuple(personas), tuple(range(n)), (None,) * n, n, {})
-
-
-def rate(hits: list[bool]) -> str:
-    share = float(np.mean(hits))
-    return f"{100 * share:5.1f} % (se {100 * np.sqrt(max(share * (1 - share), 0.25 / len(hits)) / len(hits)):.1f}, {len(hits)} runs)"
-
-
-def row(what: str, promise: str, found: str) -> None:
-    print(f"{what:<86}{promise:>12}   {found}", flush=True)
 
 
 def type_one(rng: np.random.Generator, n_runs: int) -> None:
@@ -182,7 +171,7 @@ def pairs(rng: np.random.Generator, n_runs: int) -> None:
                 )
 
 
-PARTS: dict[str, tuple[Callable[[np.random.Generator, int], None], int]] = {
+PARTS: Parts = {
     "type_one": (type_one, 4000),
     "replicates": (type_one_replicates, 600),
     "people": (type_one_people, 2000),
@@ -192,21 +181,5 @@ PARTS: dict[str, tuple[Callable[[np.random.Generator, int], None], int]] = {
 }
 
 
-def chosen(only: str | None) -> Iterator[tuple[Callable[[np.random.Generator, int], None], int]]:
-    """The parts to run."""
-    yield from (part for name, part in PARTS.items() if only in (None, name))
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0], epilog=(__doc__ or "").partition("\n\n")[2])
-    parser.add_argument("--quick", action="store_true", help="a tenth of the repetitions")
-    parser.add_argument("--only", choices=tuple(PARTS), help="one part of the table")
-    arguments = parser.parse_args()
-    row("what", "promised", "measured")
-    for part, n_runs in chosen(arguments.only):
-        part(np.random.default_rng(2019), n_runs // 10 if arguments.quick else n_runs)
-
-
 if __name__ == "__main__":
-    main()
+    print_table(__doc__, PARTS)
