@@ -7,31 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.run_facts import Facts, cell_of, ran
-from vs_sim.budget import Spend, cost
 from vs_sim.prompt_records import PromptSpec, Responses
-from vs_sim.records import Record
-from vs_sim.run_options import Price
-
-
-class Spent(Record):
-    """What the answers of a run took, those to askings that failed included.
-
-    Attributes:
-        n_calls: answers in the journal.
-        n_again: of these, answers to a request that was made again because a reply could not be read.
-        n_uncounted: of these, answers whose tokens the provider did not count.
-        prompt_tokens, completion_tokens: sums; None if any answer is uncounted: a part of a sum is not the sum.
-        dollars: at the prices of the last start; None if tokens or a price are missing.
-        without_price: models that were asked and have no price.
-    """
-
-    n_calls: int
-    n_again: int
-    n_uncounted: int
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    dollars: float | None
-    without_price: tuple[str, ...]
+from vs_sim.spent import Spent, prices_of, spent_on
 
 
 class PromptFacts(Facts):
@@ -73,45 +50,17 @@ def prompt_facts(
     repairs = [sorted(one.mended) for one in read]
     returned: dict[str, set[str]] = {spec.model: set() for spec in planned}
     starts = manifest["starts"]
-    run = (starts[-1].get("run") or {}) if starts else {}
-    prices = {name: Price.model_validate(price) for name, price in (run.get("prices") or {}).items()}
-    spent = _spent(journal, prices, returned)
+    calls = [row["call"] for row in journal if "call" in row]
+    for call in calls:
+        if call.get("model_returned") is not None:
+            returned.setdefault(call["model"], set()).add(call["model_returned"])
     return PromptFacts(
         study=dict(manifest["study"]),
         cells=tuple(cell_of(condition, model, specs, done) for (condition, model), specs in groups.items()),
-        spent=spent,
+        spent=spent_on(calls, prices_of(starts)),
         returned={name: tuple(sorted(names)) for name, names in returned.items()},
         n_read=len(read),
         n_repaired=sum(map(bool, repairs)),
         repairs=dict(Counter(name for names in repairs for name in names).most_common()),
         ran=ran(starts, (record.started for record in records), returned),
-    )
-
-
-def _spent(journal: Iterable[Mapping[str, Any]], prices: Mapping[str, Price], returned: dict[str, set[str]]) -> Spent:
-    """What the answers took; notes the names that providers returned for their models."""
-    n_calls = n_again = n_uncounted = n_in = n_out = 0
-    total, without = Spend(), dict[str, None]()
-    for call in (row["call"] for row in journal if "call" in row):
-        n_calls += 1
-        n_again += ".again" in call["step"]
-        if call.get("model_returned") is not None:
-            returned.setdefault(call["model"], set()).add(call["model_returned"])
-        if (price := prices.get(call["model"])) is None:
-            without[call["model"]] = None
-        usage = call["usage"]
-        own_in, own_out = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        if own_in is None or own_out is None:
-            n_uncounted += 1
-            continue
-        n_in, n_out = n_in + own_in, n_out + own_out
-        total += cost(price, own_in, own_out, min(usage.get("cached_tokens") or 0, own_in))
-    return Spent(
-        n_calls=n_calls,
-        n_again=n_again,
-        n_uncounted=n_uncounted,
-        prompt_tokens=None if n_uncounted else n_in,
-        completion_tokens=None if n_uncounted else n_out,
-        dollars=None if n_uncounted else total.dollars,
-        without_price=tuple(without),
     )

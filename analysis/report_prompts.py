@@ -11,7 +11,7 @@ from analysis.coverage import Coverage
 from analysis.diversity import Diversity
 from analysis.latex import Table
 from analysis.numbers import NONE, interval, p_value, share
-from analysis.prompt_facts import PromptFacts, Spent
+from analysis.prompt_facts import PromptFacts
 from analysis.quality import Quality
 from analysis.refusals import Refusals
 from analysis.report import PROMPT_COLUMNS, Block
@@ -19,9 +19,11 @@ from analysis.report_facts import rows_of
 from analysis.run_facts import schemas
 from analysis.side_by_side import MethodTest, u_text
 from analysis.uncertainty import Interval
+from vs_sim.budget import money
 from vs_sim.export.markdown import first_few
 from vs_sim.prompt_records import Responses
 from vs_sim.records import Record
+from vs_sim.spent import Spent
 
 
 def alerts(facts: PromptFacts, note: str) -> tuple[str, ...]:
@@ -113,7 +115,7 @@ def _dollars(spent: Spent) -> str:
         return f"not known: no price for {first_few(spent.without_price)}"
     if spent.dollars is None:
         return "not known: tokens are missing"
-    return f"${spent.dollars:,.2f}" if spent.dollars >= 1 or not spent.dollars else f"${spent.dollars:.2g}"
+    return money(spent.dollars)
 
 
 def _read(facts: PromptFacts) -> str | None:

@@ -24,7 +24,7 @@ class Spend:
 
     def __str__(self) -> str:
         """Tokens, and dollars if they are known."""
-        return f"{self.tokens:,.0f} tokens" + ("" if not self.dollars else f" ({_money(self.dollars)})")
+        return f"{self.tokens:,.0f} tokens" + ("" if not self.dollars else f" ({money(self.dollars)})")
 
     def __add__(self, other: Spend) -> Spend:
         """Both together; an unknown part makes the dollars unknown."""
@@ -180,11 +180,12 @@ class Budget:
         if self._tokens is not None:
             parts.append(f"{self.spent.tokens:,.0f} of {self._tokens:,.0f} tokens")
         if self._dollars is not None and self.spent.dollars is not None:
-            parts.append(f"{_money(self.spent.dollars)} of {_money(self._dollars)}")
+            parts.append(f"{money(self.spent.dollars)} of {money(self._dollars)}")
         return (
             " and ".join(parts) + f" spent{self._whose}" + (f" (tokens of {self.n_estimated} calls estimated)" if self.n_estimated else "")
         )
 
 
-def _money(dollars: float) -> str:
+def money(dollars: float) -> str:
+    """Dollars for a person; of cents, two digits."""
     return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.2g}"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from vs_sim.records import Call, Record
+from vs_sim.run_options import Price
 from vs_sim.scenario import Scale
 
 _Name = Annotated[str, Field(min_length=1)]
@@ -64,9 +65,15 @@ class _PromptStudy(BaseModel):
     measures: list[str]
 
 
+class _Run(BaseModel):
+    prices: dict[str, Price] = {}
+    cap_tokens: float | None = None
+    cap_dollars: float | None = None
+
+
 class _Start(BaseModel):
     at: str | None = None
-    run: dict[str, Any] = {}
+    run: _Run = _Run()
     versions: dict[str, str | None] = {}
     git_commit: str | None = None
     shard: str | None = None

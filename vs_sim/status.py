@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from vs_sim.budget import money
 from vs_sim.errors import RunFolderError
 from vs_sim.prompt_records import AnyRecord, AnySpec, PromptSpec, Responses
 from vs_sim.records import Record, Transcript, VerbalizedDistribution, is_person, printable
 from vs_sim.show import arm_name
+from vs_sim.spent import prices_of, spent_on
 from vs_sim.store import RunFolder, turn_of
 from vs_sim.terminal import Line, wrapped
 
@@ -77,6 +79,8 @@ class Status(Record):
         stop_reasons: stop reason -> complete conversations.
         n_calls: answers of models in the journal, those of failed conversations included.
         prompt_tokens, completion_tokens: their sum; None if a provider did not say for some call.
+        dollars: what they took at the prices of the last start; None if tokens or a price are missing.
+        cap_tokens, cap_dollars: what the last start allowed all starts together to take; None: no such cap.
         cache: tokens of requests that came from the provider's cache; None if no answer says it.
         cache_from_round_2: the same of the requests after the first round, the private decision included: before, there is nothing of
             the conversation that could be cached.
@@ -97,6 +101,9 @@ class Status(Record):
     n_calls: int
     prompt_tokens: int | None
     completion_tokens: int | None
+    dollars: float | None
+    cap_tokens: float | None
+    cap_dollars: float | None
     cache: CacheUse | None
     cache_from_round_2: CacheUse | None
     seconds: float
@@ -153,7 +160,12 @@ class Status(Record):
             if self.prompt_tokens is None or self.completion_tokens is None
             else f"{self.prompt_tokens:,} tokens in, {self.completion_tokens:,} out"
         )
-        lines.append(Line(f"  {self.n_calls:,} calls, {tokens}, {self.seconds:,.0f} s of model time"))
+        dollars = "" if self.dollars is None or not self.n_calls else f", {money(self.dollars)}"
+        lines.append(Line(f"  {self.n_calls:,} calls, {tokens}{dollars}, {self.seconds:,.0f} s of model time"))
+        caps = [f"{self.cap_tokens:,.0f} tokens"] if self.cap_tokens is not None else []
+        caps += [money(self.cap_dollars)] if self.cap_dollars is not None else []
+        if caps:
+            lines.append(Line(f"  spend cap of the last start: {' and '.join(caps)}"))
         if self.cache is not None:
             later = "" if self.cache_from_round_2 is None else f", {_percent(self.cache_from_round_2)} from round 2 on"
             known = "" if self.cache.n_calls == self.n_calls else f"; known of {self.cache.n_calls:,} calls"
@@ -186,6 +198,8 @@ def status(run: str | Path) -> Status:
             if not is_person(row["call"]["model"]):
                 calls.append(row["call"])
             begun.add(row["conversation"])
+    spent = spent_on(calls, prices_of(manifest["starts"]))
+    last_run = manifest["starts"][-1].get("run", {}) if manifest["starts"] else {}
     repairs = [sorted(distribution.mended) for one in transcripts.values() for distribution in _drawn(one)]
     n_planned = Counter(map(arm_name, planned))
     n_begun = Counter(arm_name(spec) for spec in planned if spec.id in begun and spec.id not in transcripts)
@@ -213,9 +227,12 @@ def status(run: str | Path) -> Status:
         ),
         failures=dict(sum(failures.values(), Counter[str]())),
         stop_reasons=dict(Counter(t.stop_reason.value for t in transcripts.values() if isinstance(t, Transcript) and t.complete)),
-        n_calls=len(calls),
-        prompt_tokens=_sum([c["usage"]["prompt_tokens"] for c in calls]),
-        completion_tokens=_sum([c["usage"]["completion_tokens"] for c in calls]),
+        n_calls=spent.n_calls,
+        prompt_tokens=spent.prompt_tokens,
+        completion_tokens=spent.completion_tokens,
+        dollars=spent.dollars,
+        cap_tokens=last_run.get("cap_tokens"),
+        cap_dollars=last_run.get("cap_dollars"),
         cache=_cache_use(calls),
         cache_from_round_2=None if of_prompts else _cache_use([c for c in calls if turn_of(c["step"]) not in _FIRST_ROUND]),
         seconds=round(sum(c["seconds"] for c in calls), 1),
@@ -290,9 +307,3 @@ def _cache_use(calls: Sequence[dict[str, Any]]) -> CacheUse | None:
 
 def _percent(use: CacheUse) -> str:
     return f"{100 * use.cached_tokens / use.prompt_tokens:.0f} %" if use.prompt_tokens else "of nothing"
-
-
-def _sum(values: Sequence[int | None]) -> int | None:
-    """None if one is missing: a part of a sum is not the sum."""
-    known = [v for v in values if v is not None]
-    return sum(known) if len(known) == len(values) else None

@@ -1,4 +1,4 @@
-"""vs-sim status: what it says of the tokens that a provider had cached."""
+"""vs-sim status: what it says of tokens, of those that a provider had cached, of dollars and caps."""
 
 import json
 from typing import Any
@@ -51,6 +51,39 @@ def test_the_share_is_of_those_who_say_and_their_number_is_named(said):
     found = said(0, 3, *[None] * 5)
     assert found.cache_from_round_2 is None
     assert "  3 of 200 prompt tokens came from the cache (2 %; known of 2 calls)" in str(found).splitlines()
+
+
+def with_last_run(folder, **run):
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["starts"][-1]["run"].update(run)
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+
+
+def test_dollars_are_told_where_all_prices_are_known_and_the_cap_beside_them(study_folder, tmp_path):
+    study_folder.people(["ann"])
+    folder = scripted(study_folder, tmp_path / "run", conditions=[DIRECT], rounds=3)
+    assert (status(folder).dollars, status(folder).cap_tokens, status(folder).cap_dollars) == (None, None, None)
+    assert "$" not in str(status(folder))
+    with_last_run(folder, prices={"scripted:donation": {"input": 100, "output": 1000}}, cap_dollars=5, cap_tokens=90000)
+    found = status(folder)
+    assert found.dollars == pytest.approx((found.prompt_tokens * 100 + found.completion_tokens * 1000) / 1e6)
+    assert (found.cap_tokens, found.cap_dollars) == (90000, 5)
+    assert f"{found.completion_tokens:,} out, $0." in str(found)
+    assert "  spend cap of the last start: 90,000 tokens and $5.00" in str(found).splitlines()
+    with_last_run(folder, prices={"scripted:another": {"input": 100, "output": 1000}})
+    assert status(folder).dollars is None, "an unknown price is not nothing"
+
+
+@pytest.mark.parametrize(
+    "prices", [{"scripted:donation": {"input": "much"}}, {"scripted:donation": 3}, "cheap", {"m": {"input": -1, "output": 1}}]
+)
+def test_damaged_prices_are_a_sentence(study_folder, tmp_path, command, prices):
+    study_folder.people(["ann"])
+    folder = scripted(study_folder, tmp_path / "run", conditions=[DIRECT], rounds=1)
+    with_last_run(folder, prices=prices)
+    code, _, err = command("status", folder)
+    assert code == 2
+    assert "starts.0.run.prices" in err
 
 
 def test_what_the_cache_held_reaches_the_journal_and_the_status(study_folder, endpoint, command):
