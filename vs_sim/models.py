@@ -265,7 +265,9 @@ class Model:
             return EndpointError(f"{where} answered with something that is no chat completion: {words}")
         if "Connect" in kind or "Timeout" in kind:
             words = self._clean(str(error.__cause__ or error))  # the client's own words are as good as none
-            return EndpointError(f"{where} cannot be reached ({words}); is the server running, and is the address right?")
+            ours = "the server that this command started for it has ended or hangs (is memory short?); give the same command again"
+            hint = ours if self.name.startswith("embedded:") else "is the server running, and is the address right?"
+            return EndpointError(f"{where} cannot be reached ({words}); {hint}")
         return EndpointError(f"{where} did not answer properly ({kind}: {words})")
 
     def _without_keys(self, words: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.server
 import json
 import os
@@ -23,11 +25,14 @@ from vs_sim import fetch
 from vs_sim.chat import messages
 from vs_sim.condition import Condition
 from vs_sim.embedded import EmbeddedServer, check_model, usable_cores, why_it_ended
-from vs_sim.errors import ModelUnavailable, WeightsError
+from vs_sim.errors import EndpointError, ModelUnavailable, WeightsError
 from vs_sim.graph import PERSUADER
+from vs_sim.models import Request
 from vs_sim.personas import load_personas, render
 from vs_sim.propose import MESSAGE, Thing, amount_on
+from vs_sim.providers import open_models
 from vs_sim.records import Role, Turn
+from vs_sim.run_options import RunOptions
 from vs_sim.scenario import DEFAULT, load_scenario
 
 
@@ -259,6 +264,29 @@ def test_the_server_stops_when_its_context_fails(smollm2: fetch.Weights) -> None
     assert not alive(pids[0])
     assert running.pid is None
     running.stop()  # once more does nothing
+
+
+def pid_of_our_server() -> int:
+    """Of the server that this process has started."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            ours = f"\nPPid:\t{os.getpid()}\n" in (folder / "status").read_text()
+            if ours and b"vs_sim.embedded" in (folder / "cmdline").read_bytes():
+                return int(folder.name)
+    raise AssertionError("no server runs")
+
+
+@pytest.mark.embedded
+@pytest.mark.skipif(not Path("/proc").exists(), reason="asks the Linux kernel for the server's process")
+def test_a_server_that_died_is_not_taken_for_a_wrong_address() -> None:
+    async def ask() -> None:
+        run = RunOptions(max_tries=1)
+        async with open_models(["embedded:smollm2-135m"], run=run, temperature=0.7, top_p=1.0) as models:
+            os.kill(pid_of_our_server(), signal.SIGKILL)
+            await models["embedded:smollm2-135m"].answer("t000.0", Request([{"role": "user", "content": "Hello."}], None, 20, 1))
+
+    with pytest.raises(EndpointError, match="the server that this command started for it has ended or hangs"):
+        asyncio.run(ask())
 
 
 @pytest.mark.embedded
