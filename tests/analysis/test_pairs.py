@@ -36,7 +36,7 @@ def test_interval_and_p_of_the_mean_agree_with_the_paired_t_test(make_arm: MakeA
     assert (mean.low, mean.high) == (pytest.approx(interval.low, abs=0.5), pytest.approx(interval.high, abs=0.5))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_true_nulls_are_rejected_at_their_level_with_replicates(make_arm: MakeArm) -> None:
     human = human_cents()
     rng = np.random.default_rng(4)

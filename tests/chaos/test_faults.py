@@ -15,7 +15,7 @@ from tests.load_endpoint import FAULTS
 from tests.runs import call, spec, transcript, written
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
-QUICK = {"kill-9": 2, "prompts-kill-9": 2, "mixture-and-kill-9": 10}
+QUICK = {"kill-9": 2, "prompts-kill-9": 2}
 """Scenario -> kills."""
 
 

@@ -21,15 +21,15 @@ from vs_sim.records import Call, Usage
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
-def test_ten_thousand_malformed_answers_are_read_or_refused_by_name(seed: int) -> None:
-    made = list(answers(10_000, seed))
+@pytest.mark.parametrize(("n", "seed"), [(2_000, 4), *(pytest.param(10_000, seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
+def test_malformed_answers_are_read_or_refused_by_name(n: int, seed: int) -> None:
+    made = list(answers(n, seed))
     counts, crashes, slowest = counted(len(made), lambda i: outcome(made[i]))
     assert not crashes
-    assert counts.total() == 10_000
+    assert counts.total() == n
     assert slowest < SLOW_S
     # That the answers are neither all sound nor all hopeless.
-    assert counts["sound"] > 300 and counts["repaired"] > 1500 and len(counts) > 12, counts
+    assert counts["sound"] > 0.03 * n and counts["repaired"] > 0.15 * n and len(counts) > 12, counts
 
 
 @pytest.mark.slow

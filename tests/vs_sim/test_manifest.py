@@ -30,8 +30,8 @@ def sizes(run):
 @pytest.mark.slow
 def test_a_plan_of_prompts_that_grew_is_told(prompt_study, command, told, tmp_path):
     run = tmp_path / "run"
-    for keys in ({"n_replies": 2}, {"n_replies": 2}):
-        assert command("run", prompt_study.write(conditions=[VS], **keys), "--out", run)[0] == 0
+    for _ in range(2):
+        assert command("run", prompt_study.write(conditions=[VS], n_replies=2), "--out", run)[0] == 0
     before = told(run, "before")
     assert all("The plan grew" not in text for text in before), "it was started twice, and planned once"
     assert command("run", prompt_study.write(conditions=[VS, DIRECT], n_replies=6), "--out", run)[0] == 0

@@ -64,6 +64,7 @@ def watched_run(endpoint: Endpoint, study_folder: StudyFolder, command: Run) -> 
 def test_a_key_that_the_endpoint_repeats_reaches_no_file_and_no_terminal(
     endpoint: Endpoint, study_folder: StudyFolder, command: Run
 ) -> None:
+    study_folder.people(["ann", "ben"])
     endpoint.fault = echoing
     folder, printed = watched_run(endpoint, study_folder, command)
     assert files_with("[key]", folder)  # that it was said, and taken out
