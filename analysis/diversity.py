@@ -19,6 +19,9 @@ from analysis.semantic import Embed
 from analysis.uncertainty import Interval, percentile_interval
 from vs_sim.records import Record
 
+LEAST_FREEDOM = 3
+"""Askings beyond one for each prompt: intervals of fewer hold the truth far less often than they say."""
+
 
 class Diversity(Record):
     """Replies of a model in one condition, mean over the prompts.
@@ -32,7 +35,8 @@ class Diversity(Record):
         n_without: prompts of the study that have fewer.
         by_prompt: prompt -> its diversity, 0 (all the same) to about 1 (unrelated).
         mean: over those prompts; None if there are none.
-        interval: 95 %, over the askings of each prompt, widened for few; None where a prompt has a single asking, or nothing varies.
+        interval: 95 %, over the askings of each prompt, widened for few; None where nothing varies, a prompt has a single asking, or all
+            prompts together have fewer than `LEAST_FREEDOM` askings beyond one each.
         ratio: mean divided by that of the first condition, over the prompts that both have; None for the first one.
         ratio_interval: 95 %, likewise.
     """
@@ -152,14 +156,14 @@ def diversities(
 
 
 def _level(n_askings: Sequence[int]) -> float | None:
-    """Level at which resamples have to be cut for an interval of 95 %, from the askings of each prompt; None if one has a single asking.
+    """Level at which resamples have to be cut for an interval of 95 %, from the askings of each prompt; None if they are too few.
 
     Resampling n askings varies by (n - 1) / n of what it should, and what is known of it has n - 1 degrees of freedom, those of all
     prompts together: as in `analysis.uncertainty.percentile_interval`, where there is one set of people.
     """
-    if min(n_askings) < 2:
-        return None
     freedom = sum(n_askings) - len(n_askings)
+    if min(n_askings) < 2 or freedom < LEAST_FREEDOM:
+        return None
     return 1 - 2 * float(stats.norm.sf(stats.t.isf(0.025, freedom) * np.sqrt(sum(n_askings) / freedom)))
 
 

@@ -36,7 +36,8 @@ def render(found: Sequence[Diversity], notes: Sequence[str] = ()) -> str:
 
 _NOTE = (
     "Mean over the prompts of the mean distance of all pairs of replies to a prompt; 0: all the same. Intervals (95 %) are over the "
-    "askings of each prompt. times the first: the ratio to the first condition of the same model."
+    "askings of each prompt; none where these are fewer than three more than prompts. times the first: the ratio to the first condition of "
+    "the same model."
 )
 
 

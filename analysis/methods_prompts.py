@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from analysis.diversity import LEAST_FREEDOM
 from analysis.methods_text import condition_sentence, models_sentence, sampling, software_sentence, starts
 from analysis.numbers import FEW_ON_ONE_SIDE, share
 from analysis.prompt_facts import PromptFacts
@@ -185,7 +186,8 @@ def _diversity(facts: PromptFacts, found: Sequence[Any]) -> str:
     kinds = [f"diversity of {name}: {how[name]}" for name in dict.fromkeys(one.measure for one in found)]
     return (
         f"Diversity is the mean distance of all pairs of {_first(facts)}, and of that the mean over the prompts ({'; '.join(kinds)}). Its "
-        f"ratio is to the first condition of the same model, over the prompts that both have. {_OVER_ASKINGS}."
+        f"ratio is to the first condition of the same model, over the prompts that both have. {_OVER_ASKINGS}; there are none where all "
+        f"prompts together have fewer than {LEAST_FREEDOM} askings beyond one each."
     )
 
 
@@ -231,7 +233,8 @@ def _quality(facts: PromptFacts, found: Sequence[Any]) -> str:
         [
             *sentences,
             "Quality is the mean of the criteria, 0 the lowest rating and 1 the highest, and of that the mean over the replies to a prompt "
-            f"and over the prompts; missing ratings are in no mean. {_OVER_ASKINGS}. The agreement of a judge with itself is "
+            "and over the prompts; missing ratings are in no mean. Intervals are 95 % intervals by Student's t over the "
+            "askings of each prompt, at Welch's and Satterthwaite's degrees of freedom. The agreement of a judge with itself is "
             "Krippendorff's alpha of its repeats, interval level; it is no proof that the judge is right.",
         ]
     )

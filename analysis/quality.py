@@ -54,7 +54,8 @@ class Quality(Record):
         by_prompt: prompt -> mean quality of its replies, 0 to 1.
         by_criterion: criterion -> its mean over the prompts, 0 to 1.
         mean: of quality over the prompts; None if there are none.
-        interval: 95 %, over the askings of each prompt; None where one has a single asking, or nothing varies.
+        interval: 95 %, over the askings of each prompt, by Student's t at Welch's and Satterthwaite's degrees of freedom; None where one
+            prompt has a single asking, or nothing varies.
         difference: mean minus that of the first condition of the model, over the prompts that both have; None for the first one.
         difference_interval: 95 %, likewise.
     """
@@ -118,7 +119,7 @@ def judged(
         planned: the askings of the plan.
         chosen: the replies that were to be rated, at least one.
         given: what the judge gave, at least one answer.
-        seed: of the resampling.
+        seed: of the resampling of alpha.
         n_resamples: number of bootstrap samples.
     """
     one = next(iter(given.values()))
@@ -143,9 +144,7 @@ def judged(
         alpha=alpha_of_repeats(table, [prompt for prompt, _ in texts], seed=seed, n_resamples=n_resamples),
         n_pairs=len(pairs),
         mean_difference=float(pairs.mean()) if len(pairs) else None,
-        qualities=tuple(
-            qualities(_rated(planned, chosen, ratings, n_repeats, len(criteria)), criteria, seed=seed, n_resamples=n_resamples)
-        ),
+        qualities=tuple(qualities(_rated(planned, chosen, ratings, n_repeats, len(criteria)), criteria)),
     )
 
 
@@ -230,63 +229,57 @@ def _rated(
     return found
 
 
-def resampled_means(values: Floats, asking: Ints, rng: np.random.Generator, n_resamples: int) -> Floats | None:
-    """Means of the replies to one prompt when its askings are drawn anew; None for a single asking.
+def variance_of_mean(values: Floats, asking: Ints) -> float | None:
+    """Variance of the mean of the replies to one prompt, from how its askings differ; None for a single asking.
 
-    Of n askings n - 1 are drawn, with replacement: means of n drawn of a few would vary too little.
+    Askings may have given different numbers of replies: the mean is a ratio of two sums over them; the variance is that of its linear part.
 
     Args:
         values: quality of each reply.
         asking: number of its asking.
-        rng: generator of the draws.
-        n_resamples: number of samples.
 
     Source:
-        The bootstrap of strata of Rao and Wu (1988); here a stratum is a prompt.
+        Cochran, Sampling Techniques (1977), section 6.
     """
     _, asking = np.unique(asking, return_inverse=True)
-    n = int(asking.max()) + 1
-    if n < 2:
-        return None
     totals, sizes = np.bincount(asking, weights=values), np.bincount(asking)
-    times = rng.multinomial(n - 1, np.full(n, 1 / n), n_resamples)
-    return np.asarray((times @ totals) / (times @ sizes), dtype=np.float64)
+    if len(sizes) < 2:
+        return None
+    off = (totals - values.mean() * sizes) / sizes.mean()
+    return float(np.sum(off**2) / (len(sizes) * (len(sizes) - 1)))
 
 
 @dataclass(frozen=True)
 class _Arm:
-    """One model in one condition: prompt -> mean quality; prompt -> its resampled means, if any; prompt -> number of askings."""
+    """One model in one condition: prompt -> mean quality; its variance, if it is known; number of askings."""
 
     values: dict[str, float]
-    means: dict[str, Floats | None]
+    variances: dict[str, float | None]
     n_askings: dict[str, int]
 
 
-def qualities(found: Sequence[Rated], criteria: Sequence[str], *, seed: int, n_resamples: int = 2000) -> list[Quality]:
+def qualities(found: Sequence[Rated], criteria: Sequence[str]) -> list[Quality]:
     """Quality by model and condition, in the order in which they come.
 
     Args:
         found: the replies to every prompt.
         criteria: names of what they were rated on, as in the last axis of `Rated.ratings`.
-        seed: of the resampling.
-        n_resamples: number of bootstrap samples.
     """
-    rng = np.random.default_rng(seed)
     groups: dict[tuple[str, str], list[Rated]] = {}
     for one in found:
         groups.setdefault((one.model, one.condition), []).append(one)
-    arms = {key: _arm(group, rng, n_resamples) for key, group in groups.items()}
+    arms = {key: _arm(group) for key, group in groups.items()}
     firsts = {model: next(key for key in arms if key[0] == model) for model, _ in arms}
     return [_quality(key, group, arms, firsts[key[0]], criteria) for key, group in groups.items()]
 
 
-def _arm(group: Sequence[Rated], rng: np.random.Generator, n_resamples: int) -> _Arm:
+def _arm(group: Sequence[Rated]) -> _Arm:
     arm = _Arm({}, {}, {})
     for one in group:
         known = ~np.isnan(one.quality)
         if known.any():
             arm.values[one.prompt] = float(one.quality[known].mean())
-            arm.means[one.prompt] = resampled_means(one.quality[known], one.asking[known], rng, n_resamples)
+            arm.variances[one.prompt] = variance_of_mean(one.quality[known], one.asking[known])
             arm.n_askings[one.prompt] = len(np.unique(one.asking[known]))
     return arm
 
@@ -297,6 +290,8 @@ def _quality(
     own, base = arms[key], arms[first]
     both = [prompt for prompt in own.values if prompt in base.values] if key != first else []
     by_criterion = _mean(np.array([_mean(_mean(one.ratings, 1), 0) for one in group]).reshape(len(group), len(criteria)), 0)
+    mean = float(np.mean([*own.values.values()])) if own.values else None
+    difference = float(np.mean([own.values[p] - base.values[p] for p in both])) if both else None
     return Quality(
         condition=key[1],
         model=key[0],
@@ -307,19 +302,20 @@ def _quality(
         n_single=sum(n == 1 for n in own.n_askings.values()),
         by_prompt=own.values,
         by_criterion={name: float(value) for name, value in zip(criteria, by_criterion, strict=True) if not np.isnan(value)},
-        mean=float(np.mean([*own.values.values()])) if own.values else None,
-        interval=_interval([(own, 1.0)], list(own.values)),
-        difference=float(np.mean([own.values[p] - base.values[p] for p in both])) if both else None,
-        difference_interval=_interval([(own, 1.0), (base, -1.0)], both),
+        mean=mean,
+        interval=_interval(mean, [own], list(own.values), 0.0),
+        difference=difference,
+        difference_interval=_interval(difference, [own, base], both, -1.0),
     )
 
 
-def _interval(arms: Sequence[tuple[_Arm, float]], prompts: Sequence[str]) -> Interval | None:
-    """Of a sum over arms, with their signs, of the mean over the prompts; as wide as Student's t makes it at so many askings."""
-    parts = [(sign, arm.means[prompt]) for arm, sign in arms for prompt in prompts]
-    known = [sign * means for sign, means in parts if means is not None]
-    if not prompts or len(known) < len(parts):
+def _interval(of: float | None, arms: Sequence[_Arm], prompts: Sequence[str], lowest: float) -> Interval | None:
+    """Of a mean over the prompts, or of the difference of two: Student's t at Welch's and Satterthwaite's degrees of freedom."""
+    parts = [(arm.variances[prompt], arm.n_askings[prompt] - 1) for arm in arms for prompt in prompts]
+    known = [(variance, freedom) for variance, freedom in parts if variance is not None]
+    total = sum(variance for variance, _ in known)
+    if of is None or len(known) < len(parts) or total < 1e-24:  # less is what adding up in another order leaves
         return None
-    freedom = sum(arm.n_askings[prompt] - 1 for arm, _ in arms for prompt in prompts)
-    level = 1 - 2 * float(stats.norm.sf(stats.t.isf(0.025, freedom)))
-    return percentile_interval(np.sum(known, axis=0) / len(prompts), level)
+    freedom = total**2 / sum(variance**2 / n for variance, n in known)
+    half = float(stats.t.ppf(0.975, freedom)) * total**0.5 / len(prompts)
+    return Interval(max(lowest, of - half), min(1.0, of + half))

@@ -85,7 +85,7 @@ def distance_interval(
 
     The percentile interval is moved down by the bootstrap's own estimate of that inflation, mean of the resampled values minus the
     observed one. Where equality is not rejected (p above 1 - level) it reaches down to 0, as it must.
-    `tests/benchmarks/calibration.py` measures its coverage.
+    `tests.benchmarks.calibration` measures its coverage.
 
     Args:
         resampled: distances of bootstrap samples.

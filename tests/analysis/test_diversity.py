@@ -140,9 +140,17 @@ def test_two_lists_a_prompt_have_an_interval_that_covers_their_diversity():
 
 
 def test_a_prompt_with_a_single_asking_leaves_the_interval_unknown():
-    several, single = [arm("s", ["a", "b"], ["a", "c"], ["d", "e"])], [arm("s", ["a", "b", "c"], prompt="q")]
+    several, single = [arm("s", ["a", "b"], ["a", "c"], ["d", "e"], ["a", "f"])], [arm("s", ["a", "b", "c"], prompt="q")]
     assert diversities("words", several, in_words, n=10, seed=1)[0].interval is not None
     assert diversities("words", several + single, in_words, n=10, seed=1)[0].interval is None
+
+
+def test_two_or_three_lists_are_too_few_for_an_interval():
+    lists = [["a", "b"], ["a", "c"], ["d", "e"], ["a", "f"]]
+    first = arm("direct", *([word] for word in "abcdefghijkl"))
+    for n in (2, 3, 4):
+        _, few = diversities("words", [first, arm("s", *lists[:n])], in_words, n=10, seed=1)
+        assert (few.interval is not None, few.ratio_interval is not None) == (n == 4, n == 4)
 
 
 def test_the_interval_covers_the_diversity_of_the_source():
