@@ -3,7 +3,7 @@
     python -m tests.benchmarks.calibration_prompts            about 20 minutes
     python -m tests.benchmarks.calibration_prompts --quick    about 2 minutes, with a tenth of the repetitions
 
-A world is a reference over answers (a fair die; fifty states, the frequent ones ten times the others) and a model that piles its answers up
+A world is a reference over answers (a fair die; fifty states, whose shares fall as 1, 1/2, 1/3...) and a model that piles its answers up
 on the frequent ones. An asking gives one answer, or a list of k different ones. Rates are printed with the standard error that the number
 of repetitions gives them; where some samples have no interval, how many is said.
 """
