@@ -120,7 +120,7 @@ def coverage(
     rng = np.random.default_rng(seed)
     right = which >= 0
     per_asking = _table(asking, which, weights, len(answers))
-    n_right, n_all = (np.bincount(asking, weights=one, minlength=len(per_asking)) for one in (right.astype(float), np.ones(len(which))))
+    n_right, n_all = (np.bincount(of, minlength=len(per_asking)).astype(np.float64) for of in (asking[right], asking))
     given_right = per_asking.sum(axis=0)
     ever_drawn = given_right.sum() > 0  # a right answer may be stated with probability 0
     own = given_right / given_right.sum() if ever_drawn else given_right
