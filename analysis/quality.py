@@ -230,7 +230,7 @@ def _rated(
 
 
 def variance_of_mean(values: Floats, asking: Ints) -> float | None:
-    """Variance of the mean of the replies to one prompt, from how its askings differ; None for a single asking.
+    """Variance (in squared quality) of the mean of the replies to one prompt, from how its askings differ; None for a single asking.
 
     Askings may have given different numbers of replies: the mean is a ratio of two sums over them; the variance is that of its linear part.
 

@@ -8,8 +8,7 @@ that advises against something ("I would not mix these"), apologises, or says "I
 refuse. A reply that plays somebody who declines without quotation marks ("Sorry, I won't be able to help on Saturday") is taken for a
 refusal. Only the first `LOOKED_AT` characters, quoted speech left out, are looked at: a refusal stands at the beginning.
 
-The rule is more precise than complete: of 55 refusals in wordings that it had not been written for it found 36, and of 55 other replies to
-the same requests it took 3 for refusals; nearly all that it missed or mistook was then mended.
+The rule is more precise than complete: of wordings that it was not written for it misses more refusals than it takes other replies for one.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Preferences(Record):
     n_rows: int
     n_unequal: int
     n_tied: int
-    n_same: int = 0
+    n_same: int
 
     def texts(self) -> tuple[tuple[str, str], ...]:
         """(prompt, text) of every reply of a pair whose probability the file does not say, each once."""

@@ -33,8 +33,8 @@ class Spent(Record):
 
 def prices_of(starts: Sequence[Mapping[str, Any]]) -> dict[str, Price]:
     """Prices of the last start of a manifest, by model."""
-    run = (starts[-1].get("run") or {}) if starts else {}
-    return {name: Price.model_validate(price) for name, price in (run.get("prices") or {}).items()}
+    prices = starts[-1].get("run", {}).get("prices", {}) if starts else {}
+    return {name: Price.model_validate(price) for name, price in prices.items()}
 
 
 def spent_on(calls: Iterable[Mapping[str, Any]], prices: Mapping[str, Price]) -> Spent:

@@ -18,7 +18,7 @@ def pair(prompt: str, preferred: tuple[float, int], other: tuple[float, int]) ->
 
 
 def held(pairs: list[Preference]) -> Preferences:
-    return Preferences(pairs=tuple(pairs), n_rows=9, n_unequal=2, n_tied=1)
+    return Preferences(pairs=tuple(pairs), n_rows=9, n_unequal=2, n_tied=1, n_same=0)
 
 
 def test_slope_and_clustered_error_are_those_computed_by_hand() -> None:
